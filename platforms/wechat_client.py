@@ -21,6 +21,7 @@ from platforms.tokens import Tokens
 _log = log.get(__name__)
 
 ALERT_EVERY_S = 600.0
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
 
 
 def body_of(content: Mapping[str, Any]) -> bytes:
@@ -75,7 +76,7 @@ class Caller:
             options["data"] = body if isinstance(body, bytes) else body_of(body)
             options["headers"] = {"Content-Type": "application/json; charset=utf-8"}
         content = self.http.request(method, path, **options).content
-        if content[:1] in (b"\xff", b"\x89", b"G"):  # JPEG, PNG, GIF: PROTOCOLS 2.7 says to look at the first byte
+        if content.startswith(_PICTURES):  # told by its bytes, not by its content type: PROTOCOLS 2.7
             return content
         reply = json_object(content)
         self.check(reply, with_token=token is not None)
