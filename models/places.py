@@ -24,7 +24,7 @@ class Place(Base):
     id: Mapped[pk]
     code: Mapped[word] = mapped_column(unique=True)
     name: Mapped[word]
-    label: Mapped[line]
+    label: Mapped[line] = mapped_column(index=True)
     kind: Mapped[PlaceKind] = mapped_column(one_of(PlaceKind))
     parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("place.id"), index=True)
     path: Mapped[line] = mapped_column(index=True)

@@ -94,10 +94,12 @@ class Ticket(Base):
     __tablename__ = "ticket"
     __table_args__ = (
         sa.UniqueConstraint("requester_id", "idem_key"),
+        sa.UniqueConstraint("desk_operator_id", "idem_key"),  # a caller at the desk may be nobody we know
         sa.Index(None, "place_id", "state"),
         sa.Index(None, "worker_id", "state"),
         sa.Index(None, "requester_id", "id"),
         sa.Index(None, "state", "filed_at"),
+        sa.Index(None, "state", "finish_by"),
         sa.CheckConstraint("quantity >= 1 AND quantity <= 999", name="quantity"),
     )
     id: Mapped[pk]
@@ -153,6 +155,7 @@ class TicketStep(Base):
     way: Mapped[word]
     note: Mapped[long_text | None]
     facts: Mapped[dict[str, Any] | None]
+    content: Mapped[ContentState] = mapped_column(one_of(ContentState), default=ContentState.PASSED)
 
 
 class TicketPhoto(Base):
@@ -186,6 +189,7 @@ class Rating(Base):
     speed: Mapped[int]
     result: Mapped[int]
     text: Mapped[long_text | None]
+    content: Mapped[ContentState] = mapped_column(one_of(ContentState), default=ContentState.PASSED)
     rated_at: Mapped[datetime]
 
 
@@ -201,4 +205,3 @@ class Draft(Base):
     choices: Mapped[list[str]]  # codes of the faults offered, in the order of their numbers
     started_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]

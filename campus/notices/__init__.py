@@ -6,15 +6,17 @@ open, and calls `record`, which settles, waits, or turns to the next channel. Th
 
 from campus.notices.fields import CannotFit, check_mapping, fit
 from campus.notices.inbox import inbox, mark_read, unread
-from campus.notices.kinds import KINDS, Fact, Kind, owe, register
+from campus.notices.kinds import AT_WORK, KINDS, USUAL, Fact, Kind, debts, owe, register
 from campus.notices.plan import TOPIC, Outcome, Planned, plan
 from campus.notices.quota import note_answers, on_subscribe_event, what_to_ask
 from campus.notices.record import Accepted, Answer, Declined, NotNow, Unheard, on_job_finished, record
 from campus.notices.templates import deliveries, mappings, remove_template, set_template
 
 __all__ = [
+    "AT_WORK",
     "KINDS",
     "TOPIC",
+    "USUAL",
     "Accepted",
     "Answer",
     "CannotFit",
@@ -26,6 +28,7 @@ __all__ = [
     "Planned",
     "Unheard",
     "check_mapping",
+    "debts",
     "deliveries",
     "fit",
     "inbox",

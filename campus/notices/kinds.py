@@ -85,28 +85,46 @@ def owe(
     priority: Priority | None = None,
     **facts: Any,
 ) -> int:
-    """Each of these people is owed the notice once per thing it is about; how many are newly owed. N1."""
+    """Each of these people is owed the notice once per thing it is about; how many are newly owed. N1.
+
+    What may be said again about the same thing names the round: `WX…/2` opens the page of `WX…`.
+    """
+    return owe_many(s, debts(kind, to=to, about=about, now=now, priority=priority, **facts))
+
+
+def debts(
+    kind: str,
+    *,
+    to: int | Iterable[int],
+    about: str,
+    now: datetime,
+    priority: Priority | None = None,
+    **facts: Any,
+) -> list[dict[str, Any]]:
+    """The rows that `owe` writes, for a rule that owes other things in the same statement."""
     what = KINDS[kind]
     people = [to] if isinstance(to, int) else sorted(set(to))
     said = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
-    return owe_many(
-        s,
-        [
-            new_debt(
-                "notice",
-                key=f"notice:{kind}:{about}:{person}",
-                due_at=now,
-                priority=priority or (Priority.URGENT if what.urgent else Priority.NORMAL),
-                lane=f"person:{person}",
-                useful_until=now + (what.useful_for or USEFUL_FOR),
-                kind=kind,
-                person=person,
-                about=about,
-                facts=said,
-            )
-            for person in people
-        ],
-    )
+    return [
+        new_debt(
+            "notice",
+            key=f"notice:{kind}:{about}:{person}",
+            due_at=now,
+            priority=priority or (Priority.URGENT if what.urgent else Priority.NORMAL),
+            lane=f"person:{person}",
+            useful_until=now + (what.useful_for or USEFUL_FOR),
+            kind=kind,
+            person=person,
+            about=about,
+            facts=said,
+        )
+        for person in people
+    ]
+
+
+def page_of(kind: Kind, about: str) -> str | None:
+    """The page the notice opens (N7); a round after the number is not part of it."""
+    return kind.page.format(about=about.partition("/")[0]) if kind.page else None
 
 
 def wording(kind: Kind, facts: dict[str, Any]) -> str:

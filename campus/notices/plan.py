@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campus.notices.fields import fit, plain
-from campus.notices.kinds import KINDS, Kind, wording
+from campus.notices.kinds import KINDS, Kind, page_of, wording
 from core import clock, crypto, log
 from models.notices import Channel, Notice, NoticeTry, SubscriptionQuota, TemplateMap, TryState
 from models.outbox import Leased
@@ -217,7 +217,7 @@ def _planned(debt: Leased, channel: Channel, notice_id: int, try_id: int, known:
         data={name: fit(name, fact, facts.get(fact)) for name, fact in template.fields.items()} if template else {},
         title=kind.title,
         text=known.notices[(person_id, kind.name, debt.payload["about"])][1],
-        page=kind.page.format(about=debt.payload["about"]) if kind.page else None,
+        page=page_of(kind, debt.payload["about"]),
     )
 
 
@@ -294,7 +294,7 @@ def _inbox_rows(
         rows.append(
             {
                 "person_id": person_id, "kind": name, "about": about, "title": kind.title, "text": plain(wording(kind, facts)),
-                "page": kind.page.format(about=about) if kind.page else None, "facts": facts, "made_at": now,
+                "page": page_of(kind, about), "facts": facts, "made_at": now,
             }
         )  # fmt: skip
     s.connection().execute(

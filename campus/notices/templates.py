@@ -95,7 +95,7 @@ def deliveries(
         .limit(limit)
     )
     if about:
-        query = query.where(Notice.about == about)
+        query = query.where(sa.or_(Notice.about == about, Notice.about.startswith(f"{about}/", autoescape=True)))
     if campus_no:
         query = query.where(Person.campus_no == campus_no)
     if channel:
