@@ -16,6 +16,7 @@ from sandbox import deeds
 from sandbox.control.matters import given
 from sandbox.deeds import CannotDo, Pending
 from sandbox.wechat import mini, qr, subscribe
+from sandbox.wecom import cards
 from sandbox.world import Row, World, world
 
 PHOTOS = Path(__file__).parent.parent / "web" / "static" / "photos"
@@ -85,6 +86,26 @@ PUSHING: dict[str, Deed] = {
         w, p, "event", Event=str(d["event"]), EventKey=str(d.get("event_key", "")), **d.get("fields", {})
     ),
 }
+
+
+def wecom_click(w: World, person: Row, data: Row) -> Pending:
+    """A tap on the WeCom app's menu, by key, url or name."""
+    key = str(data["key"])
+    button = next((b for b in deeds.buttons(w, "wecom") if key in (b.get("key"), b.get("url"), b.get("name"))), None)
+    if button is None:
+        raise CannotDo("菜单里没有这个按钮")
+    return deeds.push_wecom(
+        w, person, "event", Event=button["type"], EventKey=button.get("key") or button.get("url", "")
+    )
+
+
+def wecom_card(w: World, person: Row, data: Row) -> Pending:
+    """{msg_id, key, selected?: {question_key: [option_id]}}: a button of a template card."""
+    with w.store.deed():
+        return cards.tap(w, person, str(data["msg_id"]), str(data["key"]), dict(data.get("selected", {})))
+
+
+PUSHING |= {"wecom_click": wecom_click, "wecom_card": wecom_card}
 
 
 def post_deed(key: str, deed: str) -> Row:
