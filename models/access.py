@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.errors import BindingNeeded, Forbidden
 from models.base import Base, line, long_text, pk, word
+from models.deeds import title_of
 from models.people import Department, Person, PersonStatus
 from models.places import Place
 
@@ -149,7 +150,12 @@ def require(s: Session, by: Actor, deed: str, *, at: Place | Department | None =
     if not may(s, by, deed, at=at):
         if by.person_id is None:
             raise BindingNeeded(permission=deed)
-        raise Forbidden(permission=deed)
+        raise missing(deed)
+
+
+def missing(deed: str) -> Forbidden:
+    """The refusal that names the missing permission in the words of the campus. P6."""
+    return Forbidden(f"没有权限:{title_of(deed)}({deed})", permission=deed)
 
 
 def may(s: Session, by: Actor, deed: str, *, at: Place | Department | None = None) -> bool:

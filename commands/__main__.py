@@ -1,0 +1,5 @@
+"""`python -m commands` is `houqin`."""
+
+from commands import main
+
+main()

@@ -1,0 +1,94 @@
+"""What pays which debt: one line per topic. DESIGN §2."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from campus import chat_answers, repairs
+from campus.notices import Accepted, Answer, Declined, NotNow, Planned, Unheard
+from core.errors import Busy, Refused, Unknown
+from core.house import House
+from jobs.debts import Ask, Rule
+from models.notices import Channel
+from platforms.push import Push, SmsPush, SubscribePush, TemplatePush, WeComCard
+
+EFFECTS: dict[str, Rule | Ask] = {
+    "repair.dispatch": Rule(repairs.dispatch),
+    "repair.unassigned": Rule(repairs.tell_unassigned),
+    "content.text": Ask(
+        begin=repairs.begin_text_check,
+        call=lambda p, d: p.mini.check_text(d.openid, d.text),
+        record=repairs.record_text_check,
+    ),
+    "content.photo": Ask(
+        begin=repairs.begin_photo_check,
+        call=lambda p, d: p.mini.check_photo_async(d.openid, d.url),
+        record=repairs.record_photo_check,
+    ),
+    "chat.answer": Ask(
+        begin=chat_answers.begin,
+        call=lambda p, d: p.official.send_text(d.openid, d.text),
+        record=chat_answers.record,
+    ),
+}
+
+
+def channels_on(house: House) -> frozenset[Channel]:
+    """The channels whose platform is configured."""
+    p = house.platforms
+    on = {Channel.MINI: p.mini, Channel.OFFICIAL: p.official, Channel.WECOM: p.wecom, Channel.SMS: p.sms}
+    return frozenset(channel for channel, platform in on.items() if platform is not None)
+
+
+def sender(house: House) -> Callable[[Planned], Awaitable[Answer]]:
+    """Sends one planned notice through the bulk sender; its three answers in the rule's words."""
+    push = house.platforms.push
+
+    async def send(planned: Planned) -> Answer:
+        try:
+            sent = await push.send(message(house, planned))
+        except Refused as why:
+            return Declined(why.code)
+        except Busy as why:
+            return NotNow(why.code, why.retry_after_s)
+        except Unknown as why:
+            return Unheard(why.code)
+        if planned.address in sent.invalid:
+            return Declined("invaliduser")
+        return Accepted(sent.platform_id)
+
+    return send
+
+
+def message(house: House, planned: Planned) -> Push:
+    """The planned notice as that channel's message. Every notice opens the right page (N7)."""
+    match planned.channel:
+        case Channel.OFFICIAL:
+            mini = house.config.mini_program
+            return TemplatePush(
+                planned.address,
+                planned.template_id,
+                planned.data,
+                url=link(house, planned.page, "official"),
+                mini=(mini.app_id, planned.page.lstrip("/")) if mini and planned.page else None,
+                client_msg_id=planned.key,
+            )
+        case Channel.MINI:
+            return SubscribePush(
+                planned.address, planned.template_id, planned.data, page=(planned.page or "").lstrip("/") or None
+            )
+        case Channel.WECOM:
+            return WeComCard(
+                (planned.address,),
+                planned.title,
+                planned.text,
+                link(house, planned.page, "wecom") or house.config.server.base_url,
+            )
+        case _:
+            return SmsPush(
+                planned.key, planned.address, f"【{house.config.server.school}】{planned.title}:{planned.text}"
+            )
+
+
+def link(house: House, page: str | None, way: str) -> str | None:
+    """The H5 address of a client page; `way` tells the page which sign-in to use, so that it opens signed in (N7)."""
+    return f"{house.config.server.base_url}/m/?way={quote(way)}#{page}" if page else None
