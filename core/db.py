@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.errors import NotFound, NotNow
+from core.errors import CampusError, NotFound, NotNow
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -29,21 +29,46 @@ POOL_WAIT_S = 2.0
 
 
 class Database:
-    """One engine with its two kinds of session. `url` as in `[database] url`."""
+    """One engine with its two kinds of session. `url` as in `[database] url`.
 
-    def __init__(self, url: str, *, pool: int = POOL, pool_wait_s: float = POOL_WAIT_S, lock_wait_s: int = 5) -> None:
+    `lean` spares the ping before and the ROLLBACK after each transaction: for whoever repeats what a lost connection
+    broke off, as the callbacks do.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool: int = POOL,
+        pool_wait_s: float = POOL_WAIT_S,
+        lock_wait_s: int = 5,
+        connect_wait_s: int = 2,
+        answer_wait_s: int = 30,
+        lean: bool = False,
+    ) -> None:
         self.url = url
-        self.engine = _engine(url, pool=pool, pool_wait_s=pool_wait_s, lock_wait_s=lock_wait_s)
+        waits = {"connect_timeout": connect_wait_s, "read_timeout": answer_wait_s, "write_timeout": answer_wait_s}
+        self.engine = _engine(url, pool=pool, pool_wait_s=pool_wait_s, lock_wait_s=lock_wait_s, waits=waits, lean=lean)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._read = sessionmaker(self.engine.execution_options(readonly=True), expire_on_commit=False, autoflush=False)
 
     def run(self, rule: Callable[[Session], T]) -> T:
-        """What the rule answers, committed. A rule that raises has changed nothing."""
+        """What the rule answers, committed. A rule that raises has changed nothing.
+
+        The one exception: a refusal that is `counted` (a wrong password, a wrong code) is raised after the commit, so
+        that the try it wrote down stands. P3: five wrong tries lock, which a rollback would never notice.
+        """
         for left in reversed(range(TRIES)):
             try:
                 with self._write.begin() as s:
-                    return rule(s)
+                    try:
+                        return rule(s)
+                    except CampusError as why:
+                        if not why.counted:
+                            raise
+                        refusal = why
+                raise refusal
             except exc.DBAPIError as why:
                 # 1205 undoes one statement only: leaving the block has rolled the whole transaction back (PERFORMANCE D.10).
                 if left and _worth_another_try(why):
@@ -75,7 +100,9 @@ def _refuse_to_write(session: Session, *_: Any) -> None:
         raise RuntimeError("reading() was asked to write; use run()")
 
 
-def _engine(url: str, *, pool: int, pool_wait_s: float, lock_wait_s: int) -> sa.Engine:
+def _engine(
+    url: str, *, pool: int, pool_wait_s: float, lock_wait_s: int, waits: dict[str, int], lean: bool
+) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
@@ -86,12 +113,13 @@ def _engine(url: str, *, pool: int, pool_wait_s: float, lock_wait_s: int) -> sa.
     engine = sa.create_engine(
         parsed,
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
+        pool_pre_ping=not lean,
+        pool_reset_on_return=None if lean else "rollback",
         pool_recycle=1800,
         pool_size=pool,
         max_overflow=0,
         pool_timeout=pool_wait_s,
-        connect_args={"connect_timeout": 2, "read_timeout": 30, "write_timeout": 30},
+        connect_args=waits,
     )
 
     @event.listens_for(engine, "connect")

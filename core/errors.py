@@ -12,6 +12,7 @@ class CampusError(Exception):
 
     code: ClassVar[str] = "refused"
     text: ClassVar[str] = "办不了,请稍后再试"
+    counted: ClassVar[bool] = False  # True: what the rule wrote before it refused stands (`core.db.Database.run`)
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
         self.detail = detail or self.text.format_map(_Gaps(facts))

@@ -1,0 +1,84 @@
+"""A door with an app behind it, on SQLite or on a real MariaDB, and a platform that pushes to it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from werkzeug.test import Client, TestResponse
+
+from core.db import Database, reading
+from models.arrivals import Arrival
+from tests.kit import NOON
+from tests.wxbot import wire
+from wxbot.deeds import TABLE, Table
+from wxbot.door import CallbackDoor
+from wxbot.inbox import callback_database
+
+
+def app_behind(_environ: Any, start_response: Any) -> list[bytes]:
+    """Whatever the Flask app would say."""
+    start_response("418 Teapot", [("Content-Type", "text/plain")])
+    return [b"behind"]
+
+
+class Platform:
+    """Pushes to the door and reads what it answers."""
+
+    def __init__(self, door: CallbackDoor) -> None:
+        self.door = door
+        self.client = Client(door)
+
+    def push(self, sender: wire.Sender, fields: dict[str, Any], now: datetime = NOON, **changes: Any) -> TestResponse:
+        query, body = sender.request(fields, now, **changes)
+        return self.post(sender.path, query, body)
+
+    def post(self, path: str, query: str, body: bytes, **more: Any) -> TestResponse:
+        return self.client.post(path, query_string=query, data=body, **{"content_type": "text/xml", **more})
+
+    def ask(self, sender: wire.Sender, fields: dict[str, Any], now: datetime = NOON) -> dict[str, Any]:
+        """The reply to a push that must be answered 200."""
+        answer = self.push(sender, fields, now)
+        assert answer.status_code == 200, answer.data
+        return sender.open(answer.data)
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Iterator[None]:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def make_platform(either_db: Database) -> Iterator[Any]:
+    doors = []
+
+    def make(table: Table = TABLE, **options: Any) -> Platform:
+        door = CallbackDoor(
+            app_behind,
+            config=wire.config(either_db.url),
+            database=callback_database(either_db.url, room=8),
+            table=table,
+            **options,
+        )
+        doors.append(door)
+        return Platform(door)
+
+    yield make
+    for door in doors:
+        door.inbox.dispose()
+
+
+@pytest.fixture
+def platform(make_platform: Any) -> Platform:
+    """A platform that pushes to the door as it is in production."""
+    made: Platform = make_platform()
+    return made
+
+
+def arrivals() -> list[tuple[str, str, str]]:
+    """What is stored: door, key and reply."""
+    with reading() as s:
+        return [tuple(row) for row in s.execute(sa.select(Arrival.door, Arrival.key, Arrival.reply))]

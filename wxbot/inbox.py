@@ -1,0 +1,234 @@
+"""Every message counts once: its row, its deed and its reply are committed together, or it was never here.
+
+The row is the first statement of the deed's transaction, so a second arrival waits at the UNIQUE until the first is
+committed, at most three seconds, and is given the same reply. What has no deed is one INSERT and no more. The whole
+stay in the database is bounded, because the platform hangs up after five seconds. Sources: PROTOCOLS 1.3, 3.2; issue
+"Doors"; docs/decisions/0002-callbacks.md.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.db import Database, errno, is_away
+from core.errors import NotNow
+from models.arrivals import Arrival
+
+STAY_S = 3.5  # all statements of one callback together; the answer has to leave before the fourth second
+LOCK_WAIT_S = 3  # how long a second arrival waits for the first
+CONNECT_WAIT_S = 1  # and for each answer of its handshake: a frozen server accepts and then says nothing
+POOL_WAIT_S = 0.5
+LAST_TRY_S = 1.0  # what must be left for another try to make sense
+LOCK_TIMED_OUT = 1205
+DUPLICATE = 1062
+LONGEST_KEY = 150
+
+_INSERT = "INSERT INTO arrival (door, `key`, reply, arrived_at) VALUES (%s, %s, %s, %s)"
+_SELECT = "SELECT reply, arrived_at FROM arrival WHERE door = %s AND `key` = %s"
+
+
+class Kept(NamedTuple):
+    """The reply that stands for a message, when the message first came, and whether this was that time."""
+
+    reply: str
+    at: datetime
+    first: bool
+
+
+class _CameBefore(Exception):
+    """Leaves a transaction that has nothing to do."""
+
+
+def callback_database(url: str, *, room: int) -> Database:
+    """A database for callbacks alone: it gives up in time, and no page of the console can use up its connections."""
+    # SQLite waits inside BEGIN IMMEDIATE and `run` tries three times: three seconds again.
+    lock_wait_s = 1 if sa.make_url(url).get_backend_name() == "sqlite" else LOCK_WAIT_S
+    return Database(
+        url,
+        pool=room,
+        pool_wait_s=POOL_WAIT_S,
+        lock_wait_s=lock_wait_s,
+        connect_wait_s=CONNECT_WAIT_S,
+        answer_wait_s=CONNECT_WAIT_S,
+        lean=True,
+    )
+
+
+class Inbox:
+    """The arrivals, by door and key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._dbapi = database.engine.dialect.loaded_dbapi
+        self._mine = threading.local()
+        if not database.is_sqlite:
+            event.listen(database.engine, "before_cursor_execute", self._hurry)
+            event.listen(database.engine, "commit", self._hurry)
+            event.listen(database.engine, "rollback", _undo_quickly)
+
+    # -- a message without a deed
+
+    def keep(self, door: str, key: str, reply: str, now: datetime) -> Kept:
+        """The message is stored with this reply, or was before with the reply that is given back. NotNow when it cannot be."""
+        key = _fitting(key)
+        if self._database.is_sqlite:
+            return self.do(door, key, lambda _: reply, now)
+        with self._stay():
+            try:
+                return self._keep(door, key, reply, now)
+            except self._dbapi.Error as why:
+                code = why.args[0] if why.args else None
+                if code == LOCK_TIMED_OUT:
+                    raise NotNow(why="the first arrival is still being answered") from why
+                if isinstance(why, self._dbapi.OperationalError | self._dbapi.InterfaceError):
+                    raise NotNow(why=str(code or "database")) from why
+                raise
+
+    def _keep(self, door: str, key: str, reply: str, now: datetime) -> Kept:
+        """One round trip. A connection that died while it lay idle is replaced once: the UNIQUE makes that safe."""
+        values = (door, key, reply, now.astimezone(UTC).replace(tzinfo=None))
+        for again in (True, False):
+            fresh, cursor = self._cursor()
+            try:
+                cursor.execute(_INSERT, values)
+                return Kept(reply, now, first=True)
+            except self._dbapi.IntegrityError as why:
+                if why.args[0] != DUPLICATE:
+                    raise
+                return self._before(cursor, door, key)
+            except (self._dbapi.OperationalError, self._dbapi.InterfaceError) as why:
+                self._drop()
+                if fresh or not again or why.args[0] == LOCK_TIMED_OUT or self._left() < LAST_TRY_S:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _before(self, cursor: Any, door: str, key: str) -> Kept:
+        cursor.execute(_SELECT, (door, key))
+        if (row := cursor.fetchone()) is None:
+            raise NotNow(why="the first arrival was undone")
+        return Kept(row[0], row[1].replace(tzinfo=UTC), first=False)
+
+    def _cursor(self) -> tuple[bool, Any]:
+        """A cursor of this thread's own connection, which commits each statement by itself."""
+        raw = getattr(self._mine, "raw", None)
+        if fresh := raw is None:
+            try:
+                pooled = self._database.engine.raw_connection()
+            except exc.TimeoutError as why:
+                raise NotNow(why="pool") from why
+            except exc.DBAPIError as why:
+                raise NotNow(why=str(errno(why) or "database")) from why
+            raw = pooled.driver_connection
+            pooled.detach()  # ours from now on: no checkout, no ping, no ROLLBACK on the way back
+            raw.autocommit(True)
+            self._mine.raw = raw
+            self._mine.cursor = raw.cursor()
+        raw._read_timeout = self._left()  # PyMySQL has no other way to bound one statement from this side
+        return fresh, self._mine.cursor
+
+    def _drop(self) -> None:
+        raw, self._mine.raw = self._mine.raw, None
+        with suppress(self._dbapi.Error):  # the other side may have closed it already
+            raw.close()
+
+    # -- a message with a deed
+
+    def do(self, door: str, key: str, deed: Callable[[Session], str], now: datetime) -> Kept:
+        """The deed is done and its reply stored with the message, in one transaction; or both were before.
+
+        A CampusError is the deed's own and has undone everything, the row too. NotNow when nothing could be stored in
+        time.
+        """
+        key = _fitting(key)
+
+        def rule(s: Session) -> Kept:
+            number = _arrive(s, door, key, now)
+            reply = deed(s)
+            if reply:
+                s.flush()
+                s.connection().execute(sa.update(Arrival).where(Arrival.id == number).values(reply=reply))
+            return Kept(reply, now, first=True)
+
+        with self._stay():
+            try:
+                return self._run(rule)
+            except _CameBefore:
+                with self._database.reading() as s:
+                    row = s.execute(
+                        sa.select(Arrival.reply, Arrival.arrived_at).where(Arrival.door == door, Arrival.key == key)
+                    ).one_or_none()
+                if row is None:
+                    raise NotNow(why="the first arrival was undone") from None
+                return Kept(row.reply, row.arrived_at, first=False)
+
+    def _run(self, rule: Callable[[Session], Kept]) -> Kept:
+        """A lost connection is met with one more try: the row shows whether a COMMIT without an answer was one."""
+        try:
+            return self._database.run(rule)
+        except NotNow as why:
+            lost = isinstance(why.__cause__, exc.DBAPIError) and is_away(why.__cause__)
+            if not lost or self._left() < LAST_TRY_S:
+                raise
+        return self._database.run(rule)
+
+    # -- how long it may take
+
+    @contextmanager
+    def _stay(self) -> Iterator[None]:
+        self._mine.until = clock.monotonic() + STAY_S
+        yield
+
+    def _left(self) -> float:
+        """Seconds until the answer must leave. Raises NotNow when there are none."""
+        left: float = self._mine.until - clock.monotonic()
+        if left < 0.05:
+            raise NotNow(why="too slow")
+        return left
+
+    def _hurry(self, connection: sa.Connection, *_: Any) -> None:
+        """No statement waits longer than what is left for all of them."""
+        raw: Any = connection.connection.driver_connection
+        raw._read_timeout = self._left()
+
+    def dispose(self) -> None:
+        """The pool is closed."""
+        self._database.dispose()
+
+
+def _undo_quickly(connection: sa.Connection) -> None:
+    """A ROLLBACK nobody answers is left to the server, which undoes what a lost connection had begun."""
+    raw: Any = connection.connection.driver_connection
+    raw._read_timeout = 0.3
+
+
+def _arrive(s: Session, door: str, key: str, now: datetime) -> int:
+    """The row's id. Leaves the transaction when the message came before."""
+    statement = (
+        sa.insert(Arrival)
+        .prefix_with("OR IGNORE", dialect="sqlite")
+        .prefix_with("IGNORE", dialect="mysql")
+        .prefix_with("IGNORE", dialect="mariadb")
+        .values(door=door, key=key, reply="", arrived_at=now)
+    )
+    try:
+        result = s.connection().execute(statement)
+    except exc.OperationalError as why:
+        if errno(why) == LOCK_TIMED_OUT:
+            raise NotNow(why="the first arrival is still being answered") from why
+        raise
+    if not result.rowcount:
+        raise _CameBefore
+    return int(result.inserted_primary_key[0])
+
+
+def _fitting(key: str) -> str:
+    """The key, or a digest when it is too long for its column: INSERT IGNORE would cut it without a word."""
+    return key if len(key) <= LONGEST_KEY else f"h:{hashlib.sha256(key.encode()).hexdigest()}"
