@@ -10,7 +10,7 @@ from core.redis import Cache
 from platforms import official
 from platforms.official import Template, template_data, template_of
 from platforms.tokens import Tokens
-from platforms.wechat_client import Caller, Client, stable_token
+from platforms.wechat_client import TIMEOUT_S, Caller, Client, stable_token, token_http
 from platforms.wechat_crypto import Envelope
 
 CODES = replace(  # the official account's table (PROTOCOLS 1.15) and what PROTOCOLS 2 adds
@@ -53,13 +53,13 @@ def subscribe_body(
 class MiniProgram:
     """One mini-program."""
 
-    def __init__(self, section: config.MiniProgram, cache: Cache) -> None:
+    def __init__(self, section: config.MiniProgram, cache: Cache, *, timeout_s: float = TIMEOUT_S) -> None:
         self.app_id = section.app_id
         self.envelope = Envelope.of(section, section.app_id)
         self._secret = section.app_secret.get_secret_value()
-        fetch = stable_token("mini", section.api_base, self.app_id, self._secret, CODES)
+        fetch = stable_token(token_http("mini", section.api_base, timeout_s), self.app_id, self._secret, CODES)
         tokens = Tokens(cache, f"mini:{self.app_id}", fetch, can_force=True)
-        self.caller = Caller("mini", section.api_base, CODES, tokens)
+        self.caller = Caller("mini", section.api_base, CODES, tokens, timeout_s=timeout_s)
         self.client = Client(self.caller, self.app_id)
 
     def code_session(self, code: str) -> Session:

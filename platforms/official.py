@@ -10,7 +10,7 @@ from core.errors import Refused, Unknown
 from core.redis import Cache
 from platforms.answers import Table
 from platforms.tokens import Tokens
-from platforms.wechat_client import Caller, Client, stable_token, token_in
+from platforms.wechat_client import TIMEOUT_S, Caller, Client, stable_token, token_http, token_in
 from platforms.wechat_crypto import Envelope
 
 CODES = Table(  # PROTOCOLS 1.15, and the codes that 1.6, 1.10, 1.12 name beside it
@@ -117,15 +117,15 @@ TEMPLATE_SEND = "/cgi-bin/message/template/send"
 class OfficialAccount:
     """One official account."""
 
-    def __init__(self, section: config.OfficialAccount, cache: Cache) -> None:
+    def __init__(self, section: config.OfficialAccount, cache: Cache, *, timeout_s: float = TIMEOUT_S) -> None:
         self.app_id = section.app_id
         self.envelope = Envelope.of(section, section.app_id)
         self._secret = section.app_secret.get_secret_value()
         self._oauth_base = section.oauth_base.rstrip("/")
         self._api_base = section.api_base.rstrip("/")
-        fetch = stable_token("official", self._api_base, self.app_id, self._secret, CODES)
+        fetch = stable_token(token_http("official", self._api_base, timeout_s), self.app_id, self._secret, CODES)
         tokens = Tokens(cache, f"official:{self.app_id}", fetch, can_force=True)
-        self.caller = Caller("official", self._api_base, CODES, tokens)
+        self.caller = Caller("official", self._api_base, CODES, tokens, timeout_s=timeout_s)
         self.client = Client(self.caller, self.app_id)
         self._tickets = Tokens(cache, f"official-jsapi:{self.app_id}", self._fetch_ticket)
 

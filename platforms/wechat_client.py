@@ -16,10 +16,11 @@ from core import clock, log
 from core.errors import Busy, PlatformError
 from core.http import Http, json_object
 from platforms.answers import Table, TokenGone
-from platforms.tokens import Tokens
+from platforms.tokens import Fetch, Tokens
 
 _log = log.get(__name__)
 
+TIMEOUT_S, TOKEN_TIMEOUT_S = 8.0, 5.0  # to hear the end; connecting has three seconds of its own
 ALERT_EVERY_S = 600.0
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
 
@@ -32,7 +33,7 @@ def body_of(content: Mapping[str, Any]) -> bytes:
 class Caller:
     """One app's calls. `name` is what logs and metrics say: official, mini, wecom, contacts."""
 
-    def __init__(self, name: str, base_url: str, table: Table, tokens: Tokens, *, timeout_s: float = 8.0) -> None:
+    def __init__(self, name: str, base_url: str, table: Table, tokens: Tokens, *, timeout_s: float = TIMEOUT_S) -> None:
         self.name = name
         self.table = table
         self.tokens = tokens
@@ -152,9 +153,13 @@ class EnterpriseClient(_OnCaller, WeChatEnterpriseClient):  # type: ignore[misc]
         super().__init__(corp_id, "", timeout=caller.http.timeout, auto_retry=False)
 
 
-def stable_token(name: str, base_url: str, app_id: str, secret: str, table: Table) -> Any:
+def token_http(name: str, base_url: str, timeout_s: float) -> Http:
+    """The connection on which tokens are fetched: an answer later than five seconds is no answer."""
+    return Http(f"{name}_token", base_url, timeout_s=min(timeout_s, TOKEN_TIMEOUT_S))
+
+
+def stable_token(http: Http, app_id: str, secret: str, table: Table) -> Fetch:
     """A `fetch` for Tokens: POST /cgi-bin/stable_token, which cannot kill another worker's token. PROTOCOLS 1.10."""
-    http = Http(f"{name}_token", base_url, timeout_s=5.0)
 
     def fetch(force: bool) -> tuple[str, float]:
         body = {"grant_type": "client_credential", "appid": app_id, "secret": secret, "force_refresh": force}

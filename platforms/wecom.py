@@ -1,6 +1,6 @@
 """WeCom (企业微信): messages to staff, sign-in, contacts. Source: PROTOCOLS 3."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -9,8 +9,8 @@ from core.errors import Refused, Unknown
 from core.http import Http
 from core.redis import Cache
 from platforms.answers import Table
-from platforms.tokens import Tokens
-from platforms.wechat_client import Caller, EnterpriseClient, token_in
+from platforms.tokens import Fetch, Tokens
+from platforms.wechat_client import TIMEOUT_S, Caller, EnterpriseClient, token_http, token_in
 from platforms.wechat_crypto import Envelope
 
 CODES = Table(  # PROTOCOLS 3.11
@@ -91,8 +91,8 @@ def invalid_userids(reply: dict[str, Any]) -> tuple[str, ...]:
     return tuple(userid for text in lists for userid in str(text).split("|") if userid)
 
 
-def _token_fetch(name: str, base_url: str, corp_id: str, secret: str) -> Callable[[bool], tuple[str, float]]:
-    http = Http(f"{name}_token", base_url, timeout_s=5.0)
+def _gettoken(http: Http, corp_id: str, secret: str) -> Fetch:
+    """A `fetch` for Tokens: one token per corporation and secret. PROTOCOLS 3.1."""
 
     def fetch(_force: bool) -> tuple[str, float]:
         reply = http.json("GET", "/cgi-bin/gettoken", params={"corpid": corp_id, "corpsecret": secret})
@@ -104,14 +104,18 @@ def _token_fetch(name: str, base_url: str, corp_id: str, secret: str) -> Callabl
 class WeCom:
     """One self-built app of one corporation."""
 
-    def __init__(self, section: config.WeCom, cache: Cache) -> None:
+    def __init__(self, section: config.WeCom, cache: Cache, *, timeout_s: float = TIMEOUT_S) -> None:
         self.corp_id = section.corp_id
         self.agent_id = section.agent_id
         self.envelope = Envelope.of(section, section.corp_id, always_encrypted=True)
         self._oauth_base = section.oauth_base.rstrip("/")
         name = f"{self.corp_id}:{self.agent_id}"
-        fetch = _token_fetch("wecom", section.api_base, self.corp_id, section.secret.get_secret_value())
-        self.caller = Caller("wecom", section.api_base, CODES, Tokens(cache, f"wecom:{name}", fetch))
+        fetch = _gettoken(
+            token_http("wecom", section.api_base, timeout_s), self.corp_id, section.secret.get_secret_value()
+        )
+        self.caller = Caller(
+            "wecom", section.api_base, CODES, Tokens(cache, f"wecom:{name}", fetch), timeout_s=timeout_s
+        )
         self.client = EnterpriseClient(self.caller, self.corp_id)
         self._tickets = Tokens(cache, f"wecom-jsapi:{name}", self._fetch_ticket)
 
@@ -196,7 +200,9 @@ class WeComContacts:
     def __init__(self, section: config.WeComContacts, wecom: config.WeCom, cache: Cache) -> None:
         self.corp_id = wecom.corp_id
         self.envelope = Envelope.of(section, wecom.corp_id, always_encrypted=True)
-        fetch = _token_fetch("contacts", wecom.api_base, self.corp_id, section.secret.get_secret_value())
+        fetch = _gettoken(
+            token_http("contacts", wecom.api_base, TIMEOUT_S), self.corp_id, section.secret.get_secret_value()
+        )
         self.caller = Caller("contacts", wecom.api_base, CODES, Tokens(cache, f"contacts:{self.corp_id}", fetch))
 
 
