@@ -1,0 +1,106 @@
+/** Who is signed in. Pages wait for `started()`, then read `session`. */
+import { reactive } from 'vue'
+import type { Me, Session } from '@/api/model'
+import { createRequester } from '@/api/request'
+import { storage } from '@/lib/store'
+import { platform } from '@/platform'
+
+const NAME = 'houqin.session'
+
+interface Kept {
+  token: string
+  expires_at: string
+  bound: boolean
+  base: string
+}
+
+export const session = reactive({
+  token: null as string | null,
+  bound: false,
+  me: null as Me | null,
+  /** Why signing in without a word failed, if it did. */
+  failed: null as unknown,
+})
+
+export const request = createRequester({
+  send: (sent) => platform.send(sent),
+  sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
+  token: () => session.token,
+  renew: () => renew(),
+})
+
+export function adopt(given: Session): void {
+  session.token = given.token
+  session.bound = given.bound
+  session.me = given.me
+  session.failed = null
+  const kept: Kept = { token: given.token, expires_at: given.expires_at, bound: given.bound, base: __BASE_URL__ }
+  storage.set(NAME, kept)
+}
+
+export function adoptMe(me: Me): void {
+  session.me = me
+  if (session.bound) return
+  session.bound = true
+  const kept = storage.get(NAME) as Kept | null
+  if (kept) storage.set(NAME, { ...kept, bound: true })
+}
+
+export function forget(): void {
+  Object.assign(session, { token: null, bound: false, me: null })
+  storage.remove(NAME)
+  starting = null
+}
+
+let starting: Promise<void> | null = null
+let renewing: Promise<boolean> | null = null
+
+/** Signed in if that is possible without asking anybody. Never throws: `session.failed` says why not. */
+export function started(): Promise<void> {
+  starting ??= start().catch((error) => {
+    session.failed = error
+    starting = null // the next page may try again
+  })
+  return starting
+}
+
+async function start(): Promise<void> {
+  const kept = storage.get(NAME) as Kept | null
+  if (kept?.token && kept.base === __BASE_URL__ && Date.parse(kept.expires_at) > Date.now()) {
+    session.token = kept.token
+    session.bound = kept.bound
+    if (!kept.bound) return
+    session.me = (await request<Me>('GET', '/me')).data
+    return
+  }
+  await signIn()
+}
+
+async function signIn(): Promise<boolean> {
+  const silent = await platform.silentSignIn(request)
+  if (!silent) return false
+  adopt((await request<Session>('POST', silent.path, { json: silent.json, bare: true })).data)
+  return true
+}
+
+/** The token was refused: sign in again without a word, once for everybody who is waiting. */
+function renew(): Promise<boolean> {
+  renewing ??= (async () => {
+    forget()
+    try {
+      return await signIn()
+    } catch (error) {
+      session.failed = error
+      return false
+    }
+  })().finally(() => {
+    renewing = null
+  })
+  return renewing
+}
+
+/** A person asked for the silent way again (a button on the sign-in page). */
+export async function signInAgain(): Promise<boolean> {
+  session.failed = null
+  return signIn()
+}
