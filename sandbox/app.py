@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response
 
 from sandbox import control, pages, sms, sso, wechat, wecom
+from sandbox.settings import both_names
 from sandbox.wire import Wire
 from sandbox.world import World
 
@@ -23,12 +24,8 @@ def create_app(directory: str | Path, *, fast: bool = False) -> Flask:
     @app.after_request
     def headers(response: Response) -> Response:
         """Pages load nothing from elsewhere; only the service may stand in a frame of theirs."""
-        parts = urlsplit(w.settings.service_url)
-        service = {f"{parts.scheme}://{parts.netloc}"}
-        port = f":{parts.port}" if parts.port else ""
-        if parts.hostname in ("127.0.0.1", "localhost"):
-            service |= {f"{parts.scheme}://127.0.0.1{port}", f"{parts.scheme}://localhost{port}"}
-        allowed = " ".join(sorted(service))
+        scheme = urlsplit(w.settings.service_url).scheme
+        allowed = " ".join(f"{scheme}://{name}" for name in both_names(w.settings.service_url))
         response.headers.setdefault(
             "Content-Security-Policy",
             f"default-src 'self'; img-src 'self' data: {allowed}; frame-src 'self' {allowed}; object-src 'none';"

@@ -188,9 +188,16 @@ def _settings(data: dict[str, Any], directory: Path) -> Settings:
         sso=data.get("sso", {}),
         limits={**LIMITS, **data.get("limits", {})},
         behaviour={**BEHAVIOUR, **data.get("behaviour", {})},
-        oauth_domains=tuple(data.get("oauth_domains", [urlsplit(data["service_url"]).netloc])),
+        oauth_domains=tuple(data.get("oauth_domains", both_names(data["service_url"]))),
         pages=pages,
     )
+
+
+def both_names(url: str) -> list[str]:
+    """The address's host and port; a loopback host under both of its names."""
+    netloc = urlsplit(url).netloc
+    names = {netloc, netloc.replace("127.0.0.1", "localhost"), netloc.replace("localhost", "127.0.0.1")}
+    return sorted(names)
 
 
 def write(directory: Path, *, service: str, url: str, seed: int) -> Path:

@@ -7,6 +7,7 @@ from flask import Blueprint, request
 
 from sandbox.answers import TEXTS
 from sandbox.faults import ENDLESS, KINDS
+from sandbox.wechat import qr
 from sandbox.world import Row, world
 
 
@@ -39,7 +40,7 @@ def get_state() -> Row:
         "seed": w.settings.seed,
         "now": w.clock.now(),
         "offset_s": w.clock.offset(),
-        "people": w.people(),
+        "people": [{k: v for k, v in p.items() if k != "crowd"} for p in w.people()],
         "accounts": accounts,
         "menu": w.store.value("menu:official", {}).get("button", []),
         "wecom_menu": w.store.value("menu:wecom", {}).get("button", []),
@@ -214,6 +215,14 @@ def get_doors() -> Row:
     return {"doors": found[: int(request.args.get("limit", 200))], "total": len(found)}
 
 
+def get_qr_url() -> Row:
+    """?code=: what stands in the official account's permanent code of a door (minted when nobody has yet)."""
+    w = world()
+    with w.store.deed():
+        made = qr.mint(w, "QR_LIMIT_STR_SCENE", request.args["code"], None)
+    return {"url": made["url"], "ticket": made["ticket"]}
+
+
 def post_doors() -> Row:
     """{doors: [{code, label}]}: what the scan list calls them."""
     doors: list[Any] = given()["doors"]
@@ -272,6 +281,7 @@ def add(routes: Blueprint) -> None:
         ("/pushes", get_pushes),
         ("/clock", get_clock),
         ("/doors", get_doors),
+        ("/qr_url", get_qr_url),
         ("/errors", get_errors),
     ):
         routes.get(path)(function)
