@@ -1,0 +1,87 @@
+"""People: who they are, how platforms know them, how they sign in, what is stored about them. FEATURES P1–P3, P8, P11."""
+
+from campus.access import grant_role, grants_of, roles, set_role_deeds, take_back_role
+from campus.attempts import NumberLocked, WrongProof
+from campus.people.binding import (
+    AlreadyBound,
+    IdentityTaken,
+    SnapshotVisitor,
+    on_follow,
+    on_unfollow,
+    person_known_as,
+    unbind,
+)
+from campus.people.directory import (
+    Card,
+    add_department,
+    add_person,
+    departments,
+    edit_department,
+    edit_person,
+    find_people,
+    person_card,
+)
+from campus.people.sign_in import (
+    NotOnCampus,
+    TicketUsed,
+    bind_with_code,
+    bind_with_sso,
+    issue_code,
+    keep_sso_ticket,
+    sign_in,
+    sign_in_with_code,
+    sign_in_with_sso_ticket,
+)
+from campus.privacy import (
+    PRIVACY,
+    ConsentNeeded,
+    give_consent,
+    has_consented,
+    require_consent,
+    reveal_phone,
+    set_phone,
+)
+from campus.sessions import AccountOff, Known
+
+__all__ = [
+    "PRIVACY",
+    "AccountOff",
+    "AlreadyBound",
+    "Card",
+    "ConsentNeeded",
+    "IdentityTaken",
+    "Known",
+    "NotOnCampus",
+    "NumberLocked",
+    "SnapshotVisitor",
+    "TicketUsed",
+    "WrongProof",
+    "add_department",
+    "add_person",
+    "bind_with_code",
+    "bind_with_sso",
+    "departments",
+    "edit_department",
+    "edit_person",
+    "find_people",
+    "give_consent",
+    "grant_role",
+    "grants_of",
+    "has_consented",
+    "issue_code",
+    "keep_sso_ticket",
+    "on_follow",
+    "on_unfollow",
+    "person_card",
+    "person_known_as",
+    "require_consent",
+    "reveal_phone",
+    "roles",
+    "set_phone",
+    "set_role_deeds",
+    "sign_in",
+    "sign_in_with_code",
+    "sign_in_with_sso_ticket",
+    "take_back_role",
+    "unbind",
+]
