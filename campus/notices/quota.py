@@ -25,15 +25,12 @@ def what_to_ask(s: Session, *, for_: str, by: Actor) -> list[str]:
     templates = s.scalars(
         sa.select(TemplateMap.template_id).where(TemplateMap.channel == Channel.MINI, TemplateMap.kind.in_(kinds))
     ).all()
-    left: dict[str, int] = dict(
-        s.execute(
-            sa.select(SubscriptionQuota.template_id, SubscriptionQuota.remaining).where(
-                SubscriptionQuota.person_id == by.person_id, SubscriptionQuota.template_id.in_(templates)
-            )
+    rows = s.execute(
+        sa.select(SubscriptionQuota.template_id, SubscriptionQuota.remaining).where(
+            SubscriptionQuota.person_id == by.person_id, SubscriptionQuota.template_id.in_(templates)
         )
-        .tuples()
-        .all()
     )
+    left = {row.template_id: row.remaining for row in rows}
     return [template for template in dict.fromkeys(templates) if left.get(template, 0) < 1][:ASK_AT_MOST]
 
 
