@@ -31,7 +31,7 @@ Deed = Callable[[Session, Came], Say | None]
 
 
 class Line(NamedTuple):
-    """`doors` and `what` are separated by spaces; `saying` is matched against the whole of what was said."""
+    """`doors` and `what` are words with spaces between; `saying` is matched against the whole of what was said."""
 
     doors: str
     what: str
@@ -49,6 +49,8 @@ PHOTO = Say(
     "照片收到了,但聊天里还不能附照片。请打开报修页,选地点和故障后添加照片:", (("填单报修", "/pages/repair/file"),)
 )
 
+KEPT = Say("")  # stored once and answered `success`: the deed comes later
+
 
 class Table:
     """The lines, found by door and by what came in."""
@@ -63,7 +65,9 @@ class Table:
 
     def deed(self, door: str, message: Message) -> Deed | Say | None:
         """The deed that the message is, the words that answer it, or None when it is neither."""
-        if not (lines := self._lines.get((door, message.event or message.kind))):
+        # An event and a message may have the same name: `location` is both (PROTOCOLS 1.4).
+        what = f"event.{message.event}" if message.kind == "event" else message.kind
+        if not (lines := self._lines.get((door, what))):
             return None
         said = saying_of(message)
         return next((deed for saying, deed in lines if saying.fullmatch(said)), None)
@@ -86,6 +90,7 @@ TABLE = Table(
         Line(CHAT,           "text",                            ANY,     HELP),
         Line(CHAT,           "image",                           ANY,     PHOTO),
         Line(CHAT,           "voice video shortvideo location link", ANY, HELP),
+        Line("contacts",     "event.change_contact",            ANY,     KEPT),
         Line("mini",         "text image",                      ANY,     HELP),
     )
 )  # fmt: skip

@@ -46,7 +46,7 @@ class Pages:
 
     def text(self, reply: "Say | None", *, mini: bool) -> str:
         """The reply as one text of at most 2048 bytes; the words are cut before a link would be. Empty for no reply."""
-        if reply is None:
+        if reply is None or not reply.text:
             return ""
         links = [self.link(label, page, mini=mini) for label, page in reply.links]
         while links and _size(links) > MAX_TEXT_BYTES // 2:

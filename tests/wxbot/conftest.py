@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from werkzeug.test import Client, TestResponse
+from werkzeug.wrappers import Response
 
 from core.db import Database, reading
 from models.arrivals import Arrival
@@ -38,6 +39,10 @@ class Platform:
     def post(self, path: str, query: str, body: bytes, **more: Any) -> TestResponse:
         return self.client.post(path, query_string=query, data=body, **{"content_type": "text/xml", **more})
 
+    def call(self, environ: dict[str, Any]) -> Response:
+        """The answer to an environ as it is, with its own input stream."""
+        return Response.from_app(self.door, environ)
+
     def ask(self, sender: wire.Sender, fields: dict[str, Any], now: datetime = NOON) -> dict[str, Any]:
         """The reply to a push that must be answered 200."""
         answer = self.push(sender, fields, now)
@@ -51,31 +56,38 @@ def _noon() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def make_platform(either_db: Database) -> Iterator[Any]:
-    doors = []
+class Doors:
+    """Makes doors on a database and closes them."""
 
-    def make(table: Table = TABLE, **options: Any) -> Platform:
-        door = CallbackDoor(
-            app_behind,
-            config=wire.config(either_db.url),
-            database=callback_database(either_db.url, room=8),
-            table=table,
-            **options,
-        )
-        doors.append(door)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._made: list[CallbackDoor] = []
+
+    def __call__(self, table: Table = TABLE, **options: Any) -> Platform:
+        own = callback_database(self._database.url, room=8)
+        door = CallbackDoor(app_behind, config=wire.config(), database=own, table=table, **options)
+        self._made.append(door)
         return Platform(door)
 
-    yield make
-    for door in doors:
-        door.inbox.dispose()
+    def close(self) -> None:
+        for door in self._made:
+            door.inbox.dispose()
 
 
 @pytest.fixture
-def platform(make_platform: Any) -> Platform:
+def make_platform(either_db: Database) -> Iterator[Doors]:
+    """Platforms that push to doors of the test's own, on both databases."""
+    doors = Doors(either_db)
+    yield doors
+    doors.close()
+
+
+@pytest.fixture
+def platform(db: Database) -> Iterator[Platform]:
     """A platform that pushes to the door as it is in production."""
-    made: Platform = make_platform()
-    return made
+    doors = Doors(db)
+    yield doors()
+    doors.close()
 
 
 def arrivals() -> list[tuple[str, str, str]]:
