@@ -102,27 +102,28 @@ def _attempt(debt: Leased, pay: Callable[[], Any]) -> None:
     log.remember(debt=debt.key)
     try:
         if debt.attempts > TRIES:
-            _give_up(debt, debt.payload.get("why") or "too many tries")
+            give_up(debt, debt.payload.get("why") or "too many tries")
             return
         pay()
         metrics.DEBTS_SETTLED.labels(debt.topic, "settled").inc()
     except LeaseLost:
         _log.warning("lease lost", attempt=debt.attempts)
     except NotNow as why:
-        _put_off(debt, why.code, in_doubt=debt.was_in_doubt, wait=None)
+        put_off(debt, why.code, in_doubt=debt.was_in_doubt, wait=None)
     except Busy as why:
-        _put_off(debt, f"busy {why.code}", in_doubt=False, wait=why.retry_after_s)
+        put_off(debt, f"busy {why.code}", in_doubt=False, wait=why.retry_after_s)
     except Unknown as why:
-        _put_off(debt, f"unknown {why.code}", in_doubt=True, wait=None)
+        put_off(debt, f"unknown {why.code}", in_doubt=True, wait=None)
     except (CampusError, Refused) as why:
         _log.warning("debt refused", why=str(why.code))
-        _give_up(debt, str(why.code))
+        give_up(debt, str(why.code))
     except Exception as why:
         _log.error("debt failed", exc_info=why, attempt=debt.attempts)
-        _put_off(debt, f"bug {type(why).__name__}", in_doubt=True, wait=None)
+        put_off(debt, f"bug {type(why).__name__}", in_doubt=True, wait=None)
 
 
-def _put_off(debt: Leased, why: str, *, in_doubt: bool, wait: float | None) -> None:
+def put_off(debt: Leased, why: str, *, in_doubt: bool, wait: float | None) -> None:
+    """The debt is due again after `wait` seconds, or after a pause that doubles with every try."""
     delay = timedelta(seconds=wait) if wait else backoff(debt.attempts)
     metrics.DEBTS_SETTLED.labels(debt.topic, "later").inc()
     try:
@@ -131,7 +132,8 @@ def _put_off(debt: Leased, why: str, *, in_doubt: bool, wait: float | None) -> N
         _log.warning("debt keeps its lease, the database is away")
 
 
-def _give_up(debt: Leased, why: str) -> None:
+def give_up(debt: Leased, why: str) -> None:
+    """The debt is a case on the operators' list, once."""
     metrics.DEBTS_SETTLED.labels(debt.topic, "case").inc()
 
     def stuck(s: Session) -> None:

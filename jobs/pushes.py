@@ -16,6 +16,7 @@ from campus.notices import Answer, Outcome, Planned, Unheard, plan, record
 from core import clock, log
 from core.db import run
 from core.errors import NotNow
+from jobs.debts import TRIES, give_up, put_off
 from models.notices import Channel
 from models.outbox import Leased
 
@@ -29,8 +30,15 @@ GATHER_S = 0.02
 class Pushes:
     """`hand_over` debts; they are planned, sent and recorded. `in_hand` counts those not recorded yet."""
 
-    def __init__(self, send: Send, *, on: frozenset[Channel], connections: int) -> None:
-        self._send, self._on, self._connections = send, on, connections
+    def __init__(
+        self,
+        send: Send,
+        *,
+        on: frozenset[Channel],
+        connections: int,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._send, self._on, self._connections, self._close = send, on, connections, close
         self._to_plan: SimpleQueue[list[Leased] | None] = SimpleQueue()
         self._to_record: SimpleQueue[tuple[Planned, Answer | None] | None] = SimpleQueue()
         self._in_hand = 0
@@ -70,26 +78,37 @@ class Pushes:
 
     def _planning(self) -> None:
         while (debts := self._to_plan.get()) is not None:
-            batch = debts
-            try:
-                planned = run(lambda s, batch=batch: plan(s, batch, on=self._on, now=clock.now()))
-            except NotNow:
-                self._drop(batch)  # the database is away: their leases run out and they are claimed again
-                continue
-            except Exception as why:
-                _log.error("planning failed", exc_info=why, debts=len(batch))
-                if len(batch) > 1:
-                    for debt in batch:  # one bad notice must not hold up the others
-                        self._to_plan.put([debt])
-                else:
-                    self._drop(batch)
-                continue
-            sends = [one for one in planned if one.outcome is Outcome.SEND]
-            for one in planned:
-                if one.outcome is not Outcome.SEND:
-                    self._to_record.put((one, None))
-            if sends:
-                self._loop.call_soon_threadsafe(self._enqueue, sends)
+            self._plan(debts)
+
+    def _plan(self, debts: list[Leased]) -> None:
+        try:
+            planned = run(lambda s: plan(s, debts, on=self._on, now=clock.now()))
+        except NotNow:
+            self._drop(debts)  # the database is away: their leases run out and they are claimed again
+            return
+        except Exception as why:
+            _log.error("planning failed", exc_info=why, debts=len(debts))
+            if len(debts) > 1:
+                for debt in debts:  # one bad notice must not hold up the others
+                    self._plan([debt])
+            else:
+                self._poison(debts[0], f"bug {type(why).__name__}")
+            return
+        if sends := [one for one in planned if one.outcome is Outcome.SEND]:
+            self._loop.call_soon_threadsafe(self._enqueue, sends)
+        for one in planned:
+            if one.outcome is not Outcome.SEND:
+                self._to_record.put((one, None))
+
+    def _poison(self, debt: Leased, why: str) -> None:
+        try:
+            if debt.attempts >= TRIES:
+                give_up(debt, why)
+            else:
+                put_off(debt, why, in_doubt=debt.was_in_doubt, wait=None)
+        except NotNow:
+            _log.warning("debt keeps its lease, the database is away", debt=debt.key)
+        self._drop([debt])
 
     def _drop(self, debts: list[Leased]) -> None:
         with self._count:
@@ -104,7 +123,10 @@ class Pushes:
         self._lanes: dict[str, deque[Planned]] = {}
         self._senders = [self._loop.create_task(self._sender()) for _ in range(self._connections)]
         self._loop.call_soon(self._ready.set)
-        self._loop.run_forever()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     def _enqueue(self, planned: list[Planned]) -> None:
         for one in planned:
@@ -147,6 +169,8 @@ class Pushes:
         for task in self._senders:
             task.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)
+        if self._close:
+            await self._close()
 
     # ---- recording ----
 

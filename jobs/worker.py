@@ -33,7 +33,9 @@ class Worker:
 
     def __init__(self, house: House, *, connections: int = CONNECTIONS, with_schedule: bool = True) -> None:
         self.house = house
-        self.pushes = Pushes(sender(house), on=channels_on(house), connections=connections)
+        self.pushes = Pushes(
+            sender(house), on=channels_on(house), connections=connections, close=house.platforms.push.close
+        )
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="debts")
         self.schedule = Schedule(house) if with_schedule else None
         self._busy = 0

@@ -319,8 +319,10 @@ def _triple(debt: Leased) -> tuple[int, str, str]:
 
 
 def _quiet_until(s: Session, now: datetime) -> datetime | None:
-    """When the quiet hours that run now end; None outside them. They may cross midnight."""
+    """When the quiet hours that run now end; None outside them. They may cross midnight; from and until alike: none."""
     day, begins, ends = clock.campus_day(now), setting(s, QUIET_FROM), setting(s, QUIET_UNTIL)
+    if begins == ends:
+        return None
     for start_day in (day - timedelta(days=1), day):
         start = clock.at(start_day, begins)
         end = clock.at(start_day + timedelta(days=1) if ends <= begins else start_day, ends)
