@@ -32,7 +32,7 @@ def build_house(config: Config, *, platforms: Any = None) -> House:
 
 def create_wsgi(house: House) -> Callable[..., Any]:
     """The whole web process: the thin callback door in front, Flask behind it."""
-    return CallbackDoor(create_flask(house), house)
+    return CallbackDoor(create_flask(house), config=house.config)
 
 
 def create_flask(house: House) -> APIFlask:
