@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from campus.privacy import require_consent
 from core import ids
 from core.errors import Conflict, Invalid, NotFound
-from models.access import Actor
+from models.access import Actor, require
 from models.files import StoredFile
 from models.settings import Setting, setting
 
@@ -90,9 +90,15 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def keep(s: Session, checked: Checked, *, by: Actor, now: datetime) -> StoredFile:
-    """The photo has a number; the door puts the bytes under it next. Raises ConsentNeeded (P11)."""
+def may_keep(s: Session, *, by: Actor) -> None:
+    """Nothing happens when the person may give us photos. A door asks before it does the work. P11."""
+    require(s, by, "repair.file")
     require_consent(s, by)
+
+
+def keep(s: Session, checked: Checked, *, by: Actor, now: datetime) -> StoredFile:
+    """The photo has a number; the door puts the bytes under it next. Raises ConsentNeeded (P11), BindingNeeded."""
+    may_keep(s, by=by)
     row = StoredFile(
         no=ids.new("FL", now), mime=checked.mime, sha256=checked.sha256, size=len(checked.data), width=checked.width,
         height=checked.height, owner_id=by.person_id, stored_at=now,

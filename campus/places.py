@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -49,6 +50,23 @@ def children(s: Session, code: str | None) -> list[Place]:
     below = Place.parent_id.is_(None) if parent is None else Place.parent_id == parent
     rows = s.scalars(sa.select(Place).where(below, Place.retired_at.is_(None))).all()
     return sorted(rows, key=lambda place: natural(place.code))
+
+
+class Listed(NamedTuple):
+    """A place as a list shows it."""
+
+    place: Place
+    parent: str | None
+    has_children: bool
+
+
+def listed(s: Session, rows: Sequence[Place]) -> list[Listed]:
+    """The places with the code of what they are in, and whether there is anything in them."""
+    parents = {row.parent_id for row in rows if row.parent_id is not None}
+    codes = dict(s.execute(sa.select(Place.id, Place.code).where(Place.id.in_(parents))).tuples().all())
+    ids_ = [row.id for row in rows]
+    full = set(s.scalars(sa.select(Place.parent_id).where(Place.parent_id.in_(ids_), Place.retired_at.is_(None))))
+    return [Listed(row, codes.get(row.parent_id or 0), row.id in full) for row in rows]
 
 
 def chain(s: Session, place: Place) -> list[Place]:

@@ -122,10 +122,14 @@ def end_session(s: Session, session_id: int, *, now: datetime) -> None:
     _end(s, LoginSession.id == session_id, now)
 
 
-def end_all(s: Session, person_id: int, *, now: datetime, door: str | None = None) -> int:
-    """Every session of the person (at that door) is over; how many were open."""
+def end_all(s: Session, person_id: int, *, now: datetime, door: str | None = None, but: int | None = None) -> int:
+    """Every session of the person (at that door, but the one of id `but`) is over; how many were open."""
     where = LoginSession.person_id == person_id
-    return _end(s, where if door is None else sa.and_(where, LoginSession.door == door), now)
+    if door is not None:
+        where = sa.and_(where, LoginSession.door == door)
+    if but is not None:
+        where = sa.and_(where, LoginSession.id != but)
+    return _end(s, where, now)
 
 
 def end_identity(s: Session, kind: str, subject: str, *, now: datetime) -> int:

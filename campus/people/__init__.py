@@ -21,6 +21,7 @@ from campus.people.directory import (
     find_people,
     person_card,
 )
+from campus.people.own_data import Me, me, own_data
 from campus.people.sign_in import (
     NotOnCampus,
     TicketUsed,
@@ -51,6 +52,7 @@ __all__ = [
     "ConsentNeeded",
     "IdentityTaken",
     "Known",
+    "Me",
     "NotOnCampus",
     "NumberLocked",
     "SnapshotVisitor",
@@ -70,8 +72,10 @@ __all__ = [
     "has_consented",
     "issue_code",
     "keep_sso_ticket",
+    "me",
     "on_follow",
     "on_unfollow",
+    "own_data",
     "person_card",
     "person_known_as",
     "require_consent",
