@@ -1,0 +1,61 @@
+"""Repairs 报修: from what is broken to who has mended it and how that was liked. FEATURES R.
+
+`states.MOVES` is the one table of moves; every other file is a deed or a way of looking.
+"""
+
+from campus.repairs.desk import assign, cancel_any, close, file_for, reject
+from campus.repairs.dispatch import choose, dispatch, unassigned, workers_for
+from campus.repairs.filing import AlreadyReported, Emergency, file_repair
+from campus.repairs.pages import Page
+from campus.repairs.reading import counts, list_mine, open_at, photo, public_status, suggest, ticket_view
+from campus.repairs.requester import AlreadyRated, accept, cancel, rate, refuse
+from campus.repairs.search import Filters, search_tickets
+from campus.repairs.states import MOVES, Who, WrongState, allowed, move
+from campus.repairs.views import Counts, OpenLine, PublicStatus, Suggestion, TicketLine, TicketView
+from campus.repairs.work import OtherDoor, arrive, cannot, finish, take
+
+__all__ = [
+    "MOVES",
+    "AlreadyRated",
+    "AlreadyReported",
+    "Counts",
+    "Emergency",
+    "Filters",
+    "OpenLine",
+    "OtherDoor",
+    "Page",
+    "PublicStatus",
+    "Suggestion",
+    "TicketLine",
+    "TicketView",
+    "Who",
+    "WrongState",
+    "accept",
+    "allowed",
+    "arrive",
+    "assign",
+    "cancel",
+    "cancel_any",
+    "cannot",
+    "choose",
+    "close",
+    "counts",
+    "dispatch",
+    "file_for",
+    "file_repair",
+    "finish",
+    "list_mine",
+    "move",
+    "open_at",
+    "photo",
+    "public_status",
+    "rate",
+    "refuse",
+    "reject",
+    "search_tickets",
+    "suggest",
+    "take",
+    "ticket_view",
+    "unassigned",
+    "workers_for",
+]
