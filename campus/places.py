@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import ids
-from core.db import found, insert_once
-from core.errors import NotFound
-from models.places import DoorCode, Place
+from core.db import found, hold, insert_once
+from core.errors import Conflict, Invalid, NotFound
+from models.access import Actor, require
+from models.audit import audit
+from models.places import DoorCode, Place, PlaceKind, Resident
 
 DOOR_SHAPE = re.compile(r"^D[0-9A-Z]{10}$")
 
@@ -63,7 +66,7 @@ class Listed(NamedTuple):
 def listed(s: Session, rows: Sequence[Place]) -> list[Listed]:
     """The places with the code of what they are in, and whether there is anything in them."""
     parents = {row.parent_id for row in rows if row.parent_id is not None}
-    codes = dict(s.execute(sa.select(Place.id, Place.code).where(Place.id.in_(parents))).tuples().all())
+    codes = {row.id: row.code for row in s.execute(sa.select(Place.id, Place.code).where(Place.id.in_(parents)))}
     ids_ = [row.id for row in rows]
     full = set(s.scalars(sa.select(Place.parent_id).where(Place.parent_id.in_(ids_), Place.retired_at.is_(None))))
     return [Listed(row, codes.get(row.parent_id or 0), row.id in full) for row in rows]
@@ -122,3 +125,190 @@ def door_code_for(s: Session, place: Place, *, now: datetime | None = None) -> D
 def new_door_code() -> str:
     """`D` and ten letters or digits: fits a scene of the official account and of the mini-program (PROTOCOLS 1.7, 2.7)."""
     return f"D{ids.letters(10)}"
+
+
+# ---- doors of a building -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A door as its printed label shows it."""
+
+    place: Place
+    door_code: str
+    qr_url: str | None
+
+
+def door_codes_of_building(s: Session, code: str) -> list[Door]:
+    """Every door of the place and below it, in the order one walks past them; those without a code are left out."""
+    top = place_by_code(s, code)
+    rows = s.execute(
+        sa.select(Place, DoorCode)
+        .join(DoorCode, DoorCode.place_id == Place.id)
+        .where(Place.path.startswith(top.path, autoescape=True), Place.retired_at.is_(None))
+    ).all()
+    doors = [Door(place, door.code, door.qr_url) for place, door in rows]
+    return sorted(doors, key=lambda door: natural(door.place.code))
+
+
+def make_door_codes(s: Session, *, code: str, by: Actor, now: datetime) -> int:
+    """Every door of the place and below it has a code; how many are new."""
+    require(s, by, "door.print", at=place_by_code(s, code))
+    top = place_by_code(s, code)
+    without = s.scalars(
+        sa.select(Place.id)
+        .outerjoin(DoorCode, DoorCode.place_id == Place.id)
+        .where(Place.path.startswith(top.path, autoescape=True), Place.retired_at.is_(None), DoorCode.id.is_(None))
+    ).all()
+    made = sum(insert_once(s, DoorCode(code=new_door_code(), place_id=place_id, made_at=now)) for place_id in without)
+    if made:
+        audit(s, by, "door.make", f"place:{top.code}", now=now, after={"made": made})
+    return made
+
+
+# ---- editing -------------------------------------------------------------------------------------------------------
+
+ABOVE: dict[PlaceKind, tuple[PlaceKind | None, ...]] = {
+    PlaceKind.CAMPUS: (None,),
+    PlaceKind.AREA: (PlaceKind.CAMPUS,),
+    PlaceKind.BUILDING: (PlaceKind.CAMPUS, PlaceKind.AREA),
+    PlaceKind.FLOOR: (PlaceKind.BUILDING,),
+    PlaceKind.ROOM: (PlaceKind.FLOOR, PlaceKind.BUILDING, PlaceKind.AREA, PlaceKind.ROOM),
+}
+CODE_SHAPE = re.compile(r"^[0-9A-Z][0-9A-Z\-_.]{0,31}$")
+
+
+def add_place(
+    s: Session,
+    *,
+    code: str,
+    name: str,
+    kind: PlaceKind | str,
+    parent_code: str | None,
+    by: Actor,
+    now: datetime,
+    lat: float | None = None,
+    lon: float | None = None,
+    water_riser: str | None = None,
+    power_riser: str | None = None,
+) -> Place:
+    """The place exists below its parent and its door has a code. Raises Invalid, Conflict when the code is taken."""
+    parent = place_by_code(s, parent_code) if parent_code else None
+    require(s, by, "place.edit", at=parent)
+    plain, called = plain_code(code), name.strip()
+    wrong = {}
+    if not CODE_SHAPE.match(plain):
+        wrong["code"] = "编号用字母、数字和短横线,例如 D12-402"
+    if not called or len(called) > 64:
+        wrong["name"] = "请填写名称"
+    if kind not in set(PlaceKind):
+        wrong["kind"] = "没有这种地点类型"
+    elif (parent.kind if parent else None) not in ABOVE[PlaceKind(kind)]:
+        wrong["parent"] = "上级地点的类型不对"
+    if not _on_earth(lat, lon):
+        wrong["lat"] = "经纬度不对"
+    if wrong:
+        raise Invalid(fields=wrong)
+    place = Place(
+        code=plain, name=called, label=_label(parent, called), kind=PlaceKind(kind), path="/", lat=lat, lon=lon,
+        parent_id=parent.id if parent else None, water_riser=_riser(water_riser), power_riser=_riser(power_riser),
+    )  # fmt: skip
+    if not insert_once(s, place):
+        raise Conflict("地点编号已存在", place=plain)
+    place.path = f"{parent.path if parent else '/'}{place.id}/"
+    s.flush()
+    door_code_for(s, place, now=now)
+    audit(s, by, "place.add", f"place:{plain}", now=now, after=_facts(place))
+    return place
+
+
+def edit_place(
+    s: Session,
+    *,
+    code: str,
+    by: Actor,
+    now: datetime,
+    name: str | None = None,
+    lat: float | None = None,
+    lon: float | None = None,
+    water_riser: str | None = None,
+    power_riser: str | None = None,
+) -> Place:
+    """What is given is changed; an empty riser removes it. A new name stands in the label of everything below."""
+    place = hold(s, Place, code=plain_code(code))
+    require(s, by, "place.edit", at=place)
+    before = _facts(place)
+    if lat is not None or lon is not None:
+        if not _on_earth(lat, lon):
+            raise Invalid(fields={"lat": "经纬度不对"})
+        place.lat, place.lon = lat, lon
+    if water_riser is not None:
+        place.water_riser = _riser(water_riser)
+    if power_riser is not None:
+        place.power_riser = _riser(power_riser)
+    if name is not None and name.strip() != place.name:
+        if not name.strip() or len(name.strip()) > 64:
+            raise Invalid(fields={"name": "请填写名称"})
+        place.name = name.strip()
+        s.flush()
+        relabel(s, place)
+    s.flush()
+    audit(s, by, "place.edit", f"place:{place.code}", now=now, before=before, after=_facts(place))
+    return place
+
+
+def relabel(s: Session, top: Place) -> None:
+    """The labels of the place and of everything below it say the names as they are now."""
+    parent = s.get(Place, top.parent_id) if top.parent_id else None
+    labels = {parent.id: parent.label} if parent else {}
+    below = sa.select(Place).where(Place.path.startswith(top.path, autoescape=True))
+    for place in sorted(s.scalars(below), key=lambda one: one.path.count("/")):
+        above = labels.get(place.parent_id or 0)
+        place.label = f"{above} {place.name}"[:190] if above else place.name
+        labels[place.id] = place.label
+    s.flush()
+
+
+def retire_place(s: Session, *, code: str, by: Actor, now: datetime) -> int:
+    """The place and everything below it are out of use: nothing new can be reported there. How many.
+
+    Raises Conflict while somebody lives there.
+    """
+    place = hold(s, Place, code=plain_code(code))
+    require(s, by, "place.edit", at=place)
+    below = Place.path.startswith(place.path, autoescape=True)
+    living = sa.select(sa.func.count(Resident.id)).join(Place, Place.id == Resident.place_id)
+    if (people := s.scalar(living.where(below, Resident.live.is_(True))) or 0) > 0:
+        raise Conflict(f"还有 {people} 人住在这里,请先办理退宿", place=place.code)
+    rows = s.scalars(sa.select(Place).where(below, Place.retired_at.is_(None))).all()
+    for row in rows:
+        row.retired_at = now
+    s.flush()
+    if rows:
+        audit(s, by, "place.retire", f"place:{place.code}", now=now, after={"places": len(rows)})
+    return len(rows)
+
+
+def _label(parent: Place | None, name: str) -> str:
+    return (f"{parent.label} {name}" if parent else name)[:190]
+
+
+def _riser(text: str | None) -> str | None:
+    return (text or "").strip()[:64] or None
+
+
+def _on_earth(lat: float | None, lon: float | None) -> bool:
+    if lat is None or lon is None:
+        return lat is None and lon is None
+    return -90 <= lat <= 90 and -180 <= lon <= 180  # NaN compares false
+
+
+def _facts(place: Place) -> dict[str, str | float | None]:
+    return {
+        "name": place.name,
+        "kind": place.kind,
+        "lat": place.lat,
+        "lon": place.lon,
+        "water_riser": place.water_riser,
+        "power_riser": place.power_riser,
+    }
