@@ -65,6 +65,10 @@ class Tokens:
         token = self.peek()
         return token if token is not None and token != failed else self._settle(failed)
 
+    def probe(self) -> None:
+        """Nothing, when the platform gives this app a token now. Raises Refused, Busy or Unknown as it said it."""
+        self._fetch(False)
+
     def _settle(self, failed: str | None) -> str:
         failures = self._failures
         with self._mutex:

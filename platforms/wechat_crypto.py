@@ -101,6 +101,24 @@ class Envelope:
         plain, cipher = self._decrypt(sealed)
         return Letter(self, parse(plain), token, cipher, query.get("nonce", ""), is_json)
 
+    def probe_echo(self, echo: str, now: datetime) -> dict[str, str]:
+        """The query of a URL verification as the platform would send it, for looking at our own door from outside."""
+        if not self._always_encrypted:
+            return self._probe("signature", now) | {"echostr": echo}
+        sealed = self._encrypt(echo, self._ciphers[0])
+        return self._probe("msg_signature", now, sealed) | {"echostr": sealed}
+
+    def probe(self, inner: str, now: datetime) -> tuple[dict[str, str], bytes]:
+        """Query and body of an encrypted message as the platform would send it, for looking at our own door."""
+        sealed = self._encrypt(inner, self._ciphers[0])
+        query = self._probe("msg_signature", now, sealed) | {"encrypt_type": "aes"}
+        return query, f"<xml><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>".encode()
+
+    def _probe(self, name: str, now: datetime, sealed: str | None = None) -> dict[str, str]:
+        query = {"timestamp": str(int(now.timestamp())), "nonce": os.urandom(6).hex()}
+        parts = [_raw(value) for value in (*query.values(), sealed) if value is not None]
+        return query | {name: _sign(self._tokens[0], *parts).decode("ascii")}
+
     def _verify(self, query: Mapping[str, str], name: str, now: datetime, sealed: str | None = None) -> bytes:
         """The token it was signed with. Raises BadSignature or Stale."""
         timestamp = query.get("timestamp", "")
