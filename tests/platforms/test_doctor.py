@@ -1,6 +1,7 @@
 """`houqin doctor` against scripted platforms: each thing that can be wrong is one line that says what to do."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -274,7 +275,7 @@ BROKEN: dict[str, tuple[Callable[[Installation], Any], list[str]]] = {
     ),
     "the tables": (lambda i: (i.home / "houqin.db").unlink(), ["数据库:没有"]),
     "Redis": (
-        lambda i: i.toml.write_text(i.toml.read_text().replace("redis://127.0.0.1:", "redis://127.0.0.2:")),
+        lambda i: i.toml.write_text(re.sub('"redis://.*"', '"unix:///nonexistent/s.sock"', i.toml.read_text())),
         ["Redis:连不上"],
     ),
     "a Redis address": (
