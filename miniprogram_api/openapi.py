@@ -118,6 +118,8 @@ def complete(spec: dict[str, Any]) -> dict[str, Any]:
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/v1/")}
     components = spec.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
+    for name, schema in components["schemas"].items():
+        _finish_schema(name, schema)
     components["responses"] = {f"Problem{status}": _problem(status) for status in _STATUSES}
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
@@ -152,6 +154,14 @@ def _problem(status: str) -> dict[str, Any]:
     if status == "401":
         headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
     return said | ({"headers": headers} if headers else {})
+
+
+def _finish_schema(name: str, schema: dict[str, Any]) -> None:
+    """No titles made from names; and what may be left out of a body has no default that a generator would ask for."""
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+        if name.endswith("In"):
+            field.pop("default", None)
 
 
 def _finish_operation(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -214,17 +224,17 @@ def _plain_names(spec: dict[str, Any]) -> dict[str, Any]:
 
     def plain(node: Any) -> Any:
         if isinstance(node, dict):
-            named = {key: plain(value) for key, value in node.items()}
-            if isinstance(ref := named.get("$ref"), str) and (match := _COMPOSED_REF.match(ref)):
-                named["$ref"] = f"#/components/schemas/{match[1]}"
-            return named
+            return {key: plain(value) for key, value in node.items()}
+        if isinstance(node, str) and (match := _COMPOSED_REF.match(node)):
+            return f"#/components/schemas/{match[1]}"
         return [plain(one) for one in node] if isinstance(node, list) else node
 
     spec = plain(spec)
     schemas = spec.get("components", {}).get("schemas", {})
     for name in [name for name in schemas if _COMPOSED.match(name)]:
-        kept = schemas.pop(name)
-        schemas.setdefault(name.split(".", 1)[1], kept)
+        kept, short = schemas.pop(name), name.split(".", 1)[1]
+        if "$ref" in schemas.get(short, {"$ref": ""}):  # a tree's own name only points at its composed one
+            schemas[short] = kept
     return spec
 
 
