@@ -9,6 +9,7 @@ hands in more waits at a semaphore, holding nothing but the message.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -54,7 +55,7 @@ class SubscribePush:
 
 @dataclass(frozen=True, slots=True)
 class WeComText:
-    """A WeCom app text. The same text to the same people within four hours is delivered once (PROTOCOLS 3.4)."""
+    """A WeCom app text. The same text to the same people within half an hour is delivered once (PROTOCOLS 3.4)."""
 
     userids: tuple[str, ...]
     text: str
@@ -62,7 +63,7 @@ class WeComText:
 
 @dataclass(frozen=True, slots=True)
 class WeComCard:
-    """A WeCom textcard. The same card to the same people within four hours is delivered once (PROTOCOLS 3.4)."""
+    """A WeCom textcard. The same card to the same people within half an hour is delivered once (PROTOCOLS 3.4)."""
 
     userids: tuple[str, ...]
     title: str
@@ -96,7 +97,8 @@ class _App:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self.closed_until = float("-inf")
+        self._closed_until = float("-inf")  # monotonic
+        self._opens_at = clock.now()
         self.why = Busy("closed")
         self.too_often = 0
         self.base = caller.http.base_url
@@ -106,21 +108,28 @@ class _App:
 
     def enter(self) -> None:
         """Raises Busy while the app is to be left alone."""
-        left_s = self.closed_until - clock.monotonic()
+        left_s = self.left_s()
         if left_s > 0:
             raise Busy(self.why.code, self.why.message, retry_after_s=left_s)
+
+    def left_s(self) -> float:
+        """Seconds until the app may be asked again. A daily quota ends with the calendar day, so the wall clock may
+        open earlier; that it jumps back cannot keep the app closed."""
+        by_clock_s = (self._opens_at - clock.now()).total_seconds()
+        return min(self._closed_until - clock.monotonic(), by_clock_s)
 
     def close(self, why: Busy) -> Busy:
         """The app is left alone for as long as the answer says; a second time without success, an hour at least."""
         pause_s = why.retry_after_s or 60.0
-        if clock.monotonic() >= self.closed_until:  # pushes that were on the wire together count once
+        if self.left_s() <= 0:  # pushes that were on the wire together count once
             self.too_often += 1
             if why.code == "45009" and self.too_often > 1:
                 pause_s = max(pause_s, 3600.0)  # PROTOCOLS 3.11: minute, then hour
-            self.closed_until = clock.monotonic() + pause_s
+            self._closed_until = clock.monotonic() + pause_s
+            self._opens_at = clock.now() + timedelta(seconds=pause_s)
             self.why = why
             _log.warning("platform slows us down", app=self.caller.name, errcode=why.code, pause_s=round(pause_s))
-        return Busy(why.code, why.message, retry_after_s=max(pause_s, self.closed_until - clock.monotonic()))
+        return Busy(why.code, why.message, retry_after_s=max(pause_s, self.left_s()))
 
     async def token(self) -> str:
         tokens = self.caller.tokens
@@ -204,7 +213,7 @@ class Sender:
             case SmsPush():
                 return Sent(await self._send_sms(push))
         reply = await self._call(self._wecom, "wecom", wecom.MESSAGE_SEND, body)
-        return Sent(str(reply.get("msgid", "")), wecom.invalid_userids(reply))
+        return Sent(str(reply.get("msgid", "")), wecom.invalid_userids(reply, push.userids))
 
     async def _call(self, app: _App | None, name: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if app is None:

@@ -35,7 +35,9 @@ CODES = Table(  # PROTOCOLS 3.11
 )  # fmt: skip
 
 MESSAGE_SEND = "/cgi-bin/message/send"
-DUPLICATE_CHECK_S = 14400  # the longest allowed: the same JSON is delivered once within it (PROTOCOLS 3.4)
+# The same JSON is delivered once within so long (PROTOCOLS 3.4): longer than a repeat after Unknown takes, shorter than
+# the time after which the same words are a new reminder.
+DUPLICATE_CHECK_S = 1800
 
 
 class User(NamedTuple):
@@ -85,10 +87,14 @@ def _body(agent_id: int, userids: Sequence[str], kind: str, content: dict[str, A
     }
 
 
-def invalid_userids(reply: dict[str, Any]) -> tuple[str, ...]:
-    """Who did not get it although the answer is a success. The platform writes them in lower case. PROTOCOLS 3.4."""
+def invalid_userids(reply: dict[str, Any], userids: Sequence[str]) -> tuple[str, ...]:
+    """Which of those addressed did not get it although the answer is a success, as we wrote them. PROTOCOLS 3.4.
+
+    The platform answers in lower case, and its userids know no case.
+    """
     lists = (reply.get("invaliduser") or "", reply.get("unlicenseduser") or "")
-    return tuple(userid for text in lists for userid in str(text).split("|") if userid)
+    missed = {userid.lower() for text in lists for userid in str(text).split("|")}
+    return tuple(userid for userid in userids if userid.lower() in missed)
 
 
 def _gettoken(http: Http, corp_id: str, secret: str) -> Fetch:
@@ -120,17 +126,17 @@ class WeCom:
         self._tickets = Tokens(cache, f"wecom-jsapi:{name}", self._fetch_ticket)
 
     def send_text(self, userids: Sequence[str], text: str) -> tuple[str, ...]:
-        """The members are sent the text, once within four hours; who could not be reached. PROTOCOLS 3.4."""
-        return self._send(text_body(self.agent_id, userids, text))
+        """The members are sent the text, once within half an hour; who could not be reached. PROTOCOLS 3.4."""
+        return self._send(userids, text_body(self.agent_id, userids, text))
 
     def send_textcard(
         self, userids: Sequence[str], title: str, text: str, url: str, button: str = "详情"
     ) -> tuple[str, ...]:
-        """The members are sent the card, once within four hours; who could not be reached. PROTOCOLS 3.4."""
-        return self._send(card_body(self.agent_id, userids, title, text, url, button))
+        """The members are sent the card, once within half an hour; who could not be reached. PROTOCOLS 3.4."""
+        return self._send(userids, card_body(self.agent_id, userids, title, text, url, button))
 
-    def _send(self, body: dict[str, Any]) -> tuple[str, ...]:
-        return invalid_userids(self.caller.call("POST", MESSAGE_SEND, body=body))
+    def _send(self, userids: Sequence[str], body: dict[str, Any]) -> tuple[str, ...]:
+        return invalid_userids(self.caller.call("POST", MESSAGE_SEND, body=body), userids)
 
     def oauth_url(self, redirect: str, state: str) -> str:
         """Where a browser inside WeCom goes to say who it is. PROTOCOLS 3.7."""

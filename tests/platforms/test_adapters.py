@@ -215,7 +215,7 @@ def test_a_photo_is_checked_later(mini, tokens):
 def test_who_could_not_be_reached_in_wecom(wecom, tokens):
     reply = OK | {"invaliduser": "g2001|g2002", "unlicenseduser": "t1", "msgid": "m"}
     answer(tokens, "POST", "/cgi-bin/message/send", reply)
-    assert wecom.send_text(["G2001", "G2002", "T1", "T2"], "x") == ("g2001", "g2002", "t1")
+    assert wecom.send_text(["G2001", "G2002", "T1", "T2"], "x") == ("G2001", "G2002", "T1")
     body, _ = sent(tokens)
     assert (body["touser"], body["agentid"], body["enable_duplicate_check"]) == ("G2001|G2002|T1|T2", 1000002, 1)
     tokens.replace("POST", f"{API}/cgi-bin/message/send", json=OK)

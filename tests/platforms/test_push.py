@@ -5,12 +5,14 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from core import clock
 from core.errors import Busy, PlatformError, Refused, Unknown
 from core.redis import Cache
 from platforms.mini import MiniProgram
@@ -18,7 +20,7 @@ from platforms.official import OfficialAccount
 from platforms.push import Push, Sender, Sent, SmsPush, SubscribePush, TemplatePush, WeComCard, WeComText
 from platforms.sms import Sms
 from platforms.wecom import WeCom
-from tests.platforms.conftest import mini_section, official_section, sms_section, wecom_section
+from tests.platforms.conftest import NOON, mini_section, official_section, sms_section, wecom_section
 
 TEMPLATE = TemplatePush("o", "t", {"thing1": "灯"}, client_msg_id="k")
 SUBSCRIBE = SubscribePush("o", "t", {"thing1": "灯"})
@@ -99,7 +101,7 @@ def test_it_sends_what_the_adapters_send(vendor, make, no_redis):
     vendor.say["/sms/send"] = [{"code": "OK", "message_id": "s1"}]
     card = WeComCard(("G1",), "派工", "灯不亮", "https://x/m/")
     answers = send(make(), TEMPLATE, SUBSCRIBE, TEXT, card, SmsPush("n1", "13800000000", "灯修好了"))
-    assert answers == [Sent("7"), Sent("7"), Sent("m", ("g1",)), Sent("m", ("g1",)), Sent("s1")]
+    assert answers == [Sent("7"), Sent("7"), Sent("m", ("G1",)), Sent("m", ("G1",)), Sent("s1")]
     pushed = {(path, json.dumps(body, sort_keys=True)) for path, _, body in vendor.calls if "send" in path}
 
     vendor.calls.clear()
@@ -166,6 +168,15 @@ def test_wecom_is_left_alone_a_minute_then_an_hour(vendor, make, moving):
     assert send(sender, TEXT)[0].retry_after_s == 3600
     moving.move(3601)
     assert send(sender, TEXT) == [Sent()]
+
+
+def test_a_clock_that_is_set_back_does_not_keep_an_app_closed(vendor, make, moving, monkeypatch):
+    vendor.say[TEMPLATE_PATH] = [{"errcode": 45011}, {"errcode": 0}]
+    sender = make()
+    send(sender, TEMPLATE)
+    moving.move(61)
+    monkeypatch.setattr(clock, "now", lambda: NOON - timedelta(hours=1))
+    assert send(sender, TEMPLATE) == [Sent()]
 
 
 def test_at_most_so_many_are_on_the_wire(vendor, make):
