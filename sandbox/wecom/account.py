@@ -56,6 +56,19 @@ def getcallbackip(w: World) -> Row:
     return {"ip_list": ["127.0.0.1"], **OK}
 
 
+@routes.get("/cgi-bin/get_jsapi_ticket")
+@api
+def get_jsapi_ticket(w: World) -> Row:
+    """The corporation's jsapi_ticket, the same for two hours."""
+    account = of_app(w)
+    key, now = f"ticket:{account.name}:jsapi", w.clock.second()
+    held = w.store.value(key)
+    if not held or held["until"] <= now:
+        held = {"ticket": w.dice.text("jsapi_ticket", 86), "until": now + 7200}
+        w.store.keep(key, held)
+    return {**OK, "ticket": held["ticket"], "expires_in": held["until"] - now}
+
+
 @routes.post("/cgi-bin/media/upload")
 @api
 def upload(w: World) -> Row:
