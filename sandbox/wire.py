@@ -183,6 +183,8 @@ class Wire:
         struck: list[Fault],
         started: float,
     ) -> None:
+        if path.startswith("/wechat/pic/"):
+            return  # a phone looks at its own picture
         code = int(status.split(" ", 1)[0])
         self._world.bump(f"{platform}_answers_{code}")
         if self._world.fast:

@@ -54,7 +54,11 @@ function show(name) {
 
 const scrollDown = (name) => {
   const list = $(`talk-${name}`)
-  if (list) list.scrollTop = list.scrollHeight
+  if (!list) return
+  const down = () => { list.scrollTop = list.scrollHeight }
+  down()
+  requestAnimationFrame(down)
+  list.querySelectorAll('img').forEach((img) => img.complete || img.addEventListener('load', down, { once: true }))
 }
 
 function drawDock() {
@@ -101,7 +105,7 @@ function append(item) {
   if (!el) return
   const near = list.scrollHeight - list.scrollTop - list.clientHeight < 160
   list.append(el)
-  if (near || item.direction === 'out') list.scrollTop = list.scrollHeight
+  if (near || item.direction === 'out') scrollDown(item.app)
 }
 
 function redrawAll() {
@@ -147,7 +151,7 @@ function arrived(item, first) {
 function drawWire(calls) {
   const list = $('wire')
   for (const c of calls) {
-    const bad = c.errcode || c.status >= 400 || c.status === 0 || (c.direction === 'out' && typeof c.response === 'string' && c.response)
+    const bad = c.errcode || c.status >= 400 || c.status === 0 || (c.direction === 'out' && typeof c.response === 'string' && !['', 'success'].includes(c.response))
     const path = c.direction === 'out' ? new URL(c.path).pathname : c.path
     list.prepend(h('li', { class: bad ? 'bad' : '' }, h('span', { class: 'way' }, c.direction === 'out' ? '推送' : '调用'),
       h('code', {}, path), h('small', {}, `${c.errcode || c.status || '无应答'} · ${c.ms} ms`)))

@@ -57,7 +57,7 @@ function menuBar(context, app, menu, redraw) {
       if (subs.length) list.hidden = !was
       else tapMenu(context, app, top)
     }
-    row.append(h('div', { class: 'top' }, subs.length ? list : null, h('button', { type: 'button', onclick: press }, subs.length ? h('i', {}, '≡') : null, top.name)))
+    row.append(h('div', { class: 'top' }, subs.length ? list : null, h('button', { type: 'button', onclick: press }, subs.length ? h('i', { 'aria-hidden': 'true' }, '≡') : null, top.name)))
   }
   return row
 }
