@@ -22,9 +22,12 @@ def register(app: Flask) -> None:
     @app.get("/beside")
     def beside() -> str:
         """The phone beside another page."""
-        right = request.args.get("right") or f"{world().settings.service_url}/console/"
-        left = request.args.get("left") or "/"
-        return render_template("beside.html", left=left if left.startswith("/") else "/", right=right)
+        left, right = request.args.get("left", ""), request.args.get("right", "")
+        if not left.startswith("/"):
+            left = "/"
+        if not right.startswith(("http://", "https://")):
+            right = f"{world().settings.service_url}/console/"
+        return render_template("beside.html", left=left, right=right)
 
     @app.post("/be/<key>")
     def be(key: str) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from pytest_httpserver import HTTPServer
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 import sandbox
 from sandbox import settings
@@ -147,3 +148,21 @@ def until() -> Any:
         raise AssertionError("it did not happen in time")
 
     return wait
+
+
+@pytest.fixture
+def live(box: Box) -> Iterator[str]:
+    """The sandbox on a real port, for what a test client cannot see: connections that end."""
+    server = make_server("127.0.0.1", 0, box.app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(WSGIRequestHandler):
+    """No line per request."""
+
+    def log(self, *_: Any) -> None:
+        """Said nowhere."""

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from authlib.jose import JsonWebKey, jwt
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from tests.sandbox.conftest import Box
 
@@ -112,7 +113,7 @@ def test_openid_connect_with_pkce_and_nonce(quiet: Box) -> None:
     auth = (sso["client_id"], sso["client_secret"])
     assert quiet.web.post("/sso/oidc/token", data=form, auth=(auth[0], "x")).status_code == 401
     tokens = quiet.web.post("/sso/oidc/token", data=form, auth=auth).json
-    claims = jwt.decode(tokens["id_token"], JsonWebKey.import_key_set(quiet.web.get("/sso/oidc/jwks").json))
+    claims = jwt.decode(tokens["id_token"], KeySet.import_key_set(quiet.web.get("/sso/oidc/jwks").json)).claims
     assert (claims["sub"], claims["name"], claims["nonce"]) == ("T1001", "赵敏", "n")
     assert (claims["iss"], claims["aud"]) == (about["issuer"], sso["client_id"])
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
