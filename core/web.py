@@ -131,7 +131,7 @@ def request_id() -> str:
 
 def furnish(app: Flask, server: Server, *, door: str, csp: str) -> None:
     """The app answers errors, logs, counts, and sends the headers that every door of the house sends."""
-    app.config.setdefault("MAX_CONTENT_LENGTH", MAX_BODY)
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_CONTENT_LENGTH"] or MAX_BODY  # Flask sets the key to None itself
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]
     app.config["MAX_FORM_PARTS"] = 200
     app.config["PROPAGATE_EXCEPTIONS"] = False

@@ -74,7 +74,8 @@ def _well_sent() -> None:
     if request.method in ("POST", "PUT", "PATCH"):
         takes = getattr(view, "takes", JSON_ONLY)
         encoding = request.headers.get("Content-Encoding", "").lower()
-        if request.mimetype not in takes or encoding not in NO_BODY_ENCODINGS:
+        nothing = not request.mimetype and not request.content_length and not request.headers.get("Transfer-Encoding")
+        if (request.mimetype not in takes and not nothing) or encoding not in NO_BODY_ENCODINGS:
             raise UnsupportedMediaType()
     gives = getattr(view, "gives", ("application/json", "application/problem+json"))
     if request.accept_mimetypes and not any(one in request.accept_mimetypes for one in gives):
