@@ -6,24 +6,25 @@ import { defineConfig, type Plugin } from 'vite'
 const target = process.env.UNI_PLATFORM ?? 'h5'
 
 /**
- * No build of ours asks a foreign host for the icon font of wot-design-uni: H5 serves the copy in
- * the package, a mini-program (which can load no local font file) carries it in its style sheet.
+ * No build of ours asks a foreign host. The icon font of wot-design-uni: H5 serves the copy in the package, a
+ * mini-program (which can load no local font file) carries it in its style sheet. uni-app's page shadows: none.
  */
-function ownIconFont(): Plugin {
+function noForeignHosts(): Plugin {
   const faces = /@font-face\s*\{[^}]*at\.alicdn\.com[^}]*\}/g
+  const shadows = /url\([^)]*cdn\.dcloud\.net\.cn[^)]*\)/g
   const ttf = () =>
     readFileSync(join(__dirname, 'node_modules/wot-design-uni/components/wd-icon/wd-icons.ttf')).toString('base64')
   const inline = () =>
     `@font-face{font-family:'wd-icons';src:url('data:font/ttf;base64,${ttf()}') format('truetype');font-weight:normal;font-style:normal}`
   return {
-    name: 'houqin:own-icon-font',
+    name: 'houqin:no-foreign-hosts',
     enforce: 'post',
     generateBundle(_options, bundle) {
       for (const file of Object.values(bundle)) {
         if (file.type !== 'asset' || !/\.(css|wxss|acss)$/.test(file.fileName)) continue
         const css = typeof file.source === 'string' ? file.source : Buffer.from(file.source).toString('utf8')
-        if (!css.includes('at.alicdn.com')) continue
-        file.source = css.replace(faces, target === 'h5' ? '' : inline())
+        if (css.includes('at.alicdn.com')) file.source = css.replace(faces, target === 'h5' ? '' : inline())
+        else if (css.includes('cdn.dcloud.net.cn')) file.source = css.replace(shadows, 'none')
       }
     },
   }
@@ -47,7 +48,7 @@ function appId(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [uni(), ownIconFont(), appId()],
+  plugins: [uni(), noForeignHosts(), appId()],
   define: {
     // H5 talks to the host it came from; a mini-program has to be told (docs/client.md).
     __BASE_URL__: JSON.stringify(target === 'h5' ? '' : (process.env.HOUQIN_BASE_URL ?? '').replace(/\/$/, '')),

@@ -27,6 +27,8 @@ export interface Session {
   expires_at: string
   bound: boolean
   me: Me | null
+  /** Where somebody wanted to be, after a sign-in that left the page. */
+  to?: string | null
 }
 
 export interface Privacy {
@@ -113,7 +115,7 @@ export interface Rating {
 
 export interface Ticket extends TicketLine {
   way: string
-  photos: { no: string; url: string; kind: 'filed' | 'finished' }[]
+  photos: { no: string; url: string; kind: 'filed' | 'finished' | 'rated' }[]
   quantity: number | null
   severity: Severity | null
   contact: { name: string | null; phone_masked: string | null; phone: string | null } | null

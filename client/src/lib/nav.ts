@@ -27,7 +27,7 @@ export function safePage(to: string | undefined | null): string {
   if (!to) return HOME
   let page = to
   try {
-    page = /%2F/i.test(to) ? decodeURIComponent(to) : to
+    page = (/%2F/i.test(to) ? decodeURIComponent(to) : to).replace(/^\/m\/(\?[^#]*)?#/, '')
   } catch {
     return HOME
   }

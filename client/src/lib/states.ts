@@ -59,3 +59,14 @@ export function sortDeeds(actions: string[]): { requester: Deed[]; worker: Deed[
     worker: WORKER.filter((deed) => actions.includes(deed)),
   }
 }
+
+/** The worker's one big button: take it, be there, finish it. Being there counts since the job was last given out. */
+export function nextForWorker(actions: string[], steps: { action: string; at: string }[]): Deed | null {
+  if (actions.includes('take')) return 'take'
+  if (actions.includes('arrive')) {
+    const last = [...steps].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).map((s) => s.action)
+    const round = last.slice(Math.max(last.lastIndexOf('assign'), last.lastIndexOf('reassign'), last.lastIndexOf('take'), last.lastIndexOf('refuse')) + 1)
+    if (!round.includes('arrive') || !actions.includes('finish')) return 'arrive'
+  }
+  return actions.includes('finish') ? 'finish' : null
+}

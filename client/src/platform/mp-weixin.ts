@@ -111,5 +111,6 @@ export const weixin: Platform = {
 
   picture: download,
   setTitle: (title) => void uni.setNavigationBarTitle({ title }),
+  onAddress: () => undefined, // a link opens a page of its own
   handOver: (_name, text) => copy(text),
 }

@@ -44,6 +44,8 @@ export interface Platform {
   /** A picture that needs our Authorization header, as something an <image> can show. */
   picture(url: string, headers: Record<string, string>): Promise<string>
   setTitle(title: string): void
+  /** Somebody outside changed the address (a link into the page that is open already). */
+  onAddress(run: (page: string) => void): void
   /** Hand a text over to the person: a download, or the clipboard. Says which. */
   handOver(name: string, text: string): Promise<'file' | 'clipboard'>
 }

@@ -54,6 +54,14 @@ export function forget(): void {
 
 let starting: Promise<void> | null = null
 let renewing: Promise<boolean> | null = null
+let comesBackTo: string | null = null
+
+/** Where somebody wanted to be before OAuth took them away; told once. */
+export function cameBackTo(): string | null {
+  const to = comesBackTo
+  comesBackTo = null
+  return to
+}
 
 /** Signed in if that is possible without asking anybody. Never throws: `session.failed` says why not. */
 export function started(): Promise<void> {
@@ -79,7 +87,9 @@ async function start(): Promise<void> {
 async function signIn(): Promise<boolean> {
   const silent = await platform.silentSignIn(request)
   if (!silent) return false
-  adopt((await request<Session>('POST', silent.path, { json: silent.json, bare: true })).data)
+  const given = (await request<Session>('POST', silent.path, { json: silent.json, bare: true })).data
+  adopt(given)
+  if (given.to) comesBackTo = given.to
   return true
 }
 

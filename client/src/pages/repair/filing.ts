@@ -15,7 +15,8 @@ import { usePhotos } from '@/lib/uploader'
 import { errorText } from '@/lib/words'
 
 const SIX = 6
-const PHONE = /^1[3-9]\d{9}$/
+// a mobile, a landline or a short campus number
+const PHONE = /^(?:1[3-9]\d{9}|0\d{2,3}-?\d{7,8}|[2-9]\d{2,7})$/
 
 export function useFiling() {
   const draft = reactive<Draft>(emptyDraft(Date.now()))

@@ -62,6 +62,10 @@ export const h5: Platform = {
     if (bridge) bridge('setNavigationBarTitle', { title }).catch(() => undefined)
   },
 
+  onAddress(run) {
+    addEventListener('hashchange', () => setTimeout(() => run(location.hash.replace(/^#/, '')), 50))
+  },
+
   async handOver(name, text) {
     const link = document.createElement('a')
     link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
