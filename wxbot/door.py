@@ -122,7 +122,7 @@ class CallbackDoor:
         outcome = "done"
         with self._gate.inside():
             if isinstance(deed, replies.Say):
-                kept = self.inbox.keep(account.name, key, self._pages.text(deed, mini=mini), now)
+                kept = self.inbox.keep(account.name, key, self._pages.fixed(deed, mini=mini), now)
             else:
                 came = deeds.Came(account.name, message, now, f"RQ{ids.letters(14)}")
                 log.forget()

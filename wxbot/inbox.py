@@ -8,7 +8,7 @@ stay in the database is bounded, because the platform hangs up after five second
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from core import clock
 from core.db import Database, errno, is_away
 from core.errors import NotNow
 from models.arrivals import Arrival
+from wxbot.together import Together
 
 STAY_S = 3.5  # all statements of one callback together; the answer has to leave before the fourth second
 LOCK_WAIT_S = 3  # how long a second arrival waits for the first
@@ -28,11 +29,19 @@ CONNECT_WAIT_S = 1  # and for each answer of its handshake: a frozen server acce
 POOL_WAIT_S = 0.5
 LAST_TRY_S = 1.0  # what must be left for another try to make sense
 LOCK_TIMED_OUT = 1205
-DUPLICATE = 1062
+DEADLOCK = 1213
 LONGEST_KEY = 150
 
-_INSERT = "INSERT INTO arrival (door, `key`, reply, arrived_at) VALUES (%s, %s, %s, %s)"
-_SELECT = "SELECT reply, arrived_at FROM arrival WHERE door = %s AND `key` = %s"
+
+_INSERT = "INSERT IGNORE INTO arrival (door, `key`, reply, arrived_at) VALUES "
+_SELECT = "SELECT door, `key`, reply, arrived_at FROM arrival WHERE (door, `key`) IN"
+
+
+class _Row(NamedTuple):
+    door: str
+    key: str
+    reply: str
+    now: datetime
 
 
 class Kept(NamedTuple):
@@ -69,6 +78,8 @@ class Inbox:
         self._database = database
         self._dbapi = database.engine.dialect.loaded_dbapi
         self._mine = threading.local()
+        self._together = Together(self._keep)
+        self._raw: Any = None  # the connection of whoever writes for all
         if not database.is_sqlite:
             event.listen(database.engine, "before_cursor_execute", self._hurry)
             event.listen(database.engine, "commit", self._hurry)
@@ -77,65 +88,67 @@ class Inbox:
     # -- a message without a deed
 
     def keep(self, door: str, key: str, reply: str, now: datetime) -> Kept:
-        """The message is stored with this reply, or was before with the reply that is given back. NotNow when it cannot be."""
+        """The message is stored with this reply, or was before with the reply that is given back. NotNow when it cannot be.
+
+        One statement and its commit, shared with whatever else comes at the same moment.
+        """
         key = _fitting(key)
         if self._database.is_sqlite:
             return self.do(door, key, lambda _: reply, now)
         with self._stay():
+            return self._together.put(_Row(door, key, reply, now), self._left())
+
+    def _keep(self, rows: Sequence[_Row]) -> list[Kept]:
+        """A connection that died while it lay idle is replaced once: the UNIQUE makes that safe."""
+        for again in (True, False):
+            fresh = self._connect()
             try:
-                return self._keep(door, key, reply, now)
+                return self._insert(rows)
             except self._dbapi.Error as why:
                 code = why.args[0] if why.args else None
+                if not isinstance(why, self._dbapi.OperationalError | self._dbapi.InterfaceError):
+                    raise
                 if code == LOCK_TIMED_OUT:
                     raise NotNow(why="the first arrival is still being answered") from why
-                if isinstance(why, self._dbapi.OperationalError | self._dbapi.InterfaceError):
+                if code != DEADLOCK:
+                    self._drop()
+                if not again or (fresh and code != DEADLOCK) or self._left() < LAST_TRY_S:
                     raise NotNow(why=str(code or "database")) from why
-                raise
-
-    def _keep(self, door: str, key: str, reply: str, now: datetime) -> Kept:
-        """One round trip. A connection that died while it lay idle is replaced once: the UNIQUE makes that safe."""
-        values = (door, key, reply, now.astimezone(UTC).replace(tzinfo=None))
-        for again in (True, False):
-            fresh, cursor = self._cursor()
-            try:
-                cursor.execute(_INSERT, values)
-                return Kept(reply, now, first=True)
-            except self._dbapi.IntegrityError as why:
-                if why.args[0] != DUPLICATE:
-                    raise
-                return self._before(cursor, door, key)
-            except (self._dbapi.OperationalError, self._dbapi.InterfaceError) as why:
-                self._drop()
-                if fresh or not again or why.args[0] == LOCK_TIMED_OUT or self._left() < LAST_TRY_S:
-                    raise
         raise AssertionError("unreachable")
 
-    def _before(self, cursor: Any, door: str, key: str) -> Kept:
-        cursor.execute(_SELECT, (door, key))
-        if (row := cursor.fetchone()) is None:
-            raise NotNow(why="the first arrival was undone")
-        return Kept(row[0], row[1].replace(tzinfo=UTC), first=False)
+    def _insert(self, rows: Sequence[_Row]) -> list[Kept]:
+        values = [value for row in rows for value in (row.door, row.key, row.reply, _naive(row.now))]
+        with self._raw.cursor() as cursor:
+            if cursor.execute(_INSERT + ",".join(["(%s,%s,%s,%s)"] * len(rows)), values) == len(rows):
+                return [Kept(row.reply, row.now, first=True) for row in rows]
+            self._raw._read_timeout = self._left()
+            names = [value for row in rows for value in (row.door, row.key)]
+            cursor.execute(f"{_SELECT} ({','.join(['(%s,%s)'] * len(rows))})", names)
+            stored = {(door, key): (reply, at.replace(tzinfo=UTC)) for door, key, reply, at in cursor.fetchall()}
+        kept = []
+        for row in rows:
+            if (found := stored.get((row.door, row.key))) is None:
+                raise NotNow(why="the first arrival was undone")
+            kept.append(Kept(*found, first=found == (row.reply, row.now)))
+        return kept
 
-    def _cursor(self) -> tuple[bool, Any]:
-        """A cursor of this thread's own connection, which commits each statement by itself."""
-        raw = getattr(self._mine, "raw", None)
-        if fresh := raw is None:
+    def _connect(self) -> bool:
+        """Whoever writes has the one connection for that, which commits each statement by itself. True when it is new."""
+        if fresh := self._raw is None:
             try:
                 pooled = self._database.engine.raw_connection()
             except exc.TimeoutError as why:
                 raise NotNow(why="pool") from why
             except exc.DBAPIError as why:
                 raise NotNow(why=str(errno(why) or "database")) from why
-            raw = pooled.driver_connection
+            self._raw = pooled.driver_connection
             pooled.detach()  # ours from now on: no checkout, no ping, no ROLLBACK on the way back
-            raw.autocommit(True)
-            self._mine.raw = raw
-            self._mine.cursor = raw.cursor()
-        raw._read_timeout = self._left()  # PyMySQL has no other way to bound one statement from this side
-        return fresh, self._mine.cursor
+            self._raw.autocommit(True)
+        self._raw._read_timeout = self._left()  # PyMySQL has no other way to bound one statement from this side
+        return fresh
 
     def _drop(self) -> None:
-        raw, self._mine.raw = self._mine.raw, None
+        raw, self._raw = self._raw, None
         with suppress(self._dbapi.Error):  # the other side may have closed it already
             raw.close()
 
@@ -199,7 +212,9 @@ class Inbox:
         raw._read_timeout = self._left()
 
     def dispose(self) -> None:
-        """The pool is closed."""
+        """The connections are closed."""
+        if self._raw is not None:
+            self._drop()
         self._database.dispose()
 
 
@@ -226,7 +241,11 @@ def _arrive(s: Session, door: str, key: str, now: datetime) -> int:
         raise
     if not result.rowcount:
         raise _CameBefore
-    return int(result.inserted_primary_key[0])
+    return int(result.lastrowid)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _fitting(key: str) -> str:

@@ -4,6 +4,7 @@ A link is an `<a>` in the text: to the H5 client, or, where a mini-program is co
 address for those who cannot open it. Rules name pages; only this module knows where they are.
 """
 
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ class Pages:
     def __init__(self, config: Config) -> None:
         self._base_url = config.server.base_url
         self._mini_app_id = config.mini_program.app_id if config.mini_program else ""
+        self.fixed = cache(self.text)
+        """`text` for the fixed words of the table, made once."""
 
     def url(self, page: str) -> str:
         """The page in the H5 client."""
