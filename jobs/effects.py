@@ -1,33 +1,38 @@
 """What pays which debt: one line per topic. DESIGN §2."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import quote
 
-from campus import chat_answers, repairs
+from campus import repairs
 from campus.notices import Accepted, Answer, Declined, NotNow, Planned, Unheard
+from campus.repairs import content
 from core.errors import Busy, Refused, Unknown
 from core.house import House
 from jobs.debts import Ask, Rule
 from models.notices import Channel
 from platforms.push import Push, SmsPush, SubscribePush, TemplatePush, WeComCard
 
+
+def on(platform: Any) -> Any:
+    """The platform. Raises Refused when its section is absent: the debt was owed while it was on."""
+    if platform is None:
+        raise Refused("off")
+    return platform
+
+
 EFFECTS: dict[str, Rule | Ask] = {
-    "repair.dispatch": Rule(repairs.dispatch),
-    "repair.unassigned": Rule(repairs.tell_unassigned),
+    "repair.dispatch": Rule(lambda s, *, ticket_id, now, **_: repairs.dispatch(s, ticket_id, now=now)),
+    "repair.unassigned": Rule(lambda s, *, ticket_id, now, **_: repairs.unassigned(s, ticket_id, now=now)),
     "content.text": Ask(
-        begin=repairs.begin_text_check,
-        call=lambda p, d: p.mini.check_text(d.openid, d.text),
-        record=repairs.record_text_check,
+        begin=content.begin_text_check,
+        call=lambda p, d: on(p.mini).check_text(d.openid, d.text),
+        record=content.record_text_check,
     ),
     "content.photo": Ask(
-        begin=repairs.begin_photo_check,
-        call=lambda p, d: p.mini.check_photo_async(d.openid, d.url),
-        record=repairs.record_photo_check,
-    ),
-    "chat.answer": Ask(
-        begin=chat_answers.begin,
-        call=lambda p, d: p.official.send_text(d.openid, d.text),
-        record=chat_answers.record,
+        begin=content.begin_photo_check,
+        call=lambda p, d: on(p.mini).check_photo_async(d.openid, p.our_url + d.path),
+        record=content.record_photo_check,
     ),
 }
 

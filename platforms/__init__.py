@@ -27,6 +27,7 @@ class Platforms:
     sms: Sms | None = None
     sso: single_sign_on.Sso | None = None
     push: Sender = field(default_factory=Sender)
+    our_url: str = ""  # where platforms reach us, for what they fetch from us
 
 
 def build(config: Config, cache: Cache) -> Platforms:
@@ -46,4 +47,5 @@ def build(config: Config, cache: Cache) -> Platforms:
         sms=sms,
         sso=single_sign_on.build(config.sso),
         push=Sender(official=official, mini=mini, wecom=wecom, sms=sms),
+        our_url=config.server.base_url,
     )
