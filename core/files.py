@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import log
+from core.config import ConfigError, Files
 from core.errors import NotFound, NotNow
 
 _log = log.get(__name__)
@@ -22,15 +23,16 @@ class FileStore(ABC):
     """Bytes under keys."""
 
     @staticmethod
-    def open(url: str, *, access_key: str = "", secret_key: str = "", endpoint: str = "") -> "FileStore":
+    def open(section: Files) -> "FileStore":
         """The store that `[files] url` names: `file:DIRECTORY` or `s3://BUCKET/PREFIX`."""
-        kind, _, rest = url.partition(":")
+        kind, _, rest = section.url.partition(":")
         if kind == "file" and rest:
             return Directory(Path(rest))
         if kind == "s3" and rest.startswith("//") and len(rest) > 2:
             bucket, _, prefix = rest[2:].partition("/")
-            return Bucket(bucket, prefix, access_key=access_key, secret_key=secret_key, endpoint=endpoint)
-        raise ValueError(f"[files] url = {url!r}: write file:DIRECTORY or s3://BUCKET/PREFIX")
+            secret = section.secret_key.get_secret_value()
+            return Bucket(bucket, prefix, access_key=section.access_key, secret_key=secret, endpoint=section.endpoint)
+        raise ConfigError(f"[files] url = {section.url!r}: write file:DIRECTORY or s3://BUCKET/PREFIX")
 
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
