@@ -76,7 +76,7 @@ def message_of(fields: dict[str, Any]) -> Message:
     """The message that these elements make. Raises BadEnvelope when one of the common four is missing or strange."""
     to, sender, kind = _text(fields, "ToUserName"), _text(fields, "FromUserName"), _text(fields, "MsgType")
     created = _text(fields, "CreateTime")
-    if not (to and sender and kind) or len(to) > 128 or len(sender) > 128 or len(kind) > 64:
+    if not (to and sender and kind) or max(len(to), len(sender), len(kind)) > 64:  # a WeCom userid has at most 64
         raise BadEnvelope("ToUserName, FromUserName or MsgType is missing or too long")
     if not (created.isascii() and created.isdigit() and len(created) <= 10):
         raise BadEnvelope("CreateTime is not a number of seconds")
