@@ -3,8 +3,15 @@
 `states.MOVES` is the one table of moves; every other file is a deed or a way of looking.
 """
 
+from campus.repairs.content import (
+    begin_photo_check,
+    begin_text_check,
+    on_media_checked,
+    record_photo_check,
+    record_text_check,
+)
 from campus.repairs.desk import assign, cancel_any, close, file_for, reject
-from campus.repairs.dispatch import choose, dispatch, unassigned, workers_for
+from campus.repairs.dispatch import choose, dispatch, tell_unassigned, workers_for
 from campus.repairs.filing import AlreadyReported, Emergency, file_repair
 from campus.repairs.pages import Page
 from campus.repairs.reading import counts, list_mine, open_at, photo, public_status, suggest, ticket_view
@@ -34,6 +41,8 @@ __all__ = [
     "allowed",
     "arrive",
     "assign",
+    "begin_photo_check",
+    "begin_text_check",
     "cancel",
     "cancel_any",
     "cannot",
@@ -46,16 +55,19 @@ __all__ = [
     "finish",
     "list_mine",
     "move",
+    "on_media_checked",
     "open_at",
     "photo",
     "public_status",
     "rate",
+    "record_photo_check",
+    "record_text_check",
     "refuse",
     "reject",
     "search_tickets",
     "suggest",
     "take",
+    "tell_unassigned",
     "ticket_view",
-    "unassigned",
     "workers_for",
 ]

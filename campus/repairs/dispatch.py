@@ -69,12 +69,12 @@ def dispatch(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
     else:
         due_at = max(now, ticket.filed_at + setting(s, UNASSIGNED_AFTER))
         owe(s, UNASSIGNED, key=f"{UNASSIGNED}:{ticket.no}", due_at=due_at, owed_at=now, priority=Priority.URGENT,
-            ticket_id=ticket.id, no=ticket.no)  # fmt: skip
+            ticket_id=ticket.id)  # fmt: skip
     _log.info("nobody to send", no=ticket.no, fault=scene.fault.code)
     return ticket
 
 
-def unassigned(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
+def tell_unassigned(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
     """A ticket still filed after its five minutes is given to whoever has come on shift, else to the duty desk. R8."""
     ticket = hold(s, Ticket, id=ticket_id)
     if ticket.state is not RepairState.FILED:

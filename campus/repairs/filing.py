@@ -128,7 +128,7 @@ def file_at(
             return stands
         raise AlreadyReported(no=twin.no)
 
-    needs_check = bool(values["text"]) and not for_somebody
+    needs_check = bool(values["text"] or values["entry_note"]) and not for_somebody
     ticket = Ticket(
         **values, no=ids.new("WX", now), place_id=place.id, fault_type_id=fault.id, state=RepairState.FILED,
         urgent=fault.priority == "emergency" or severity == "serious", way=way or by.way, requester_id=requester_id,
@@ -137,13 +137,12 @@ def file_at(
         respond_by=now + timedelta(minutes=fault.respond_minutes),
         finish_by=now + timedelta(minutes=fault.finish_minutes), filed_at=now,
     )  # fmt: skip
-    file_ids = photos.claim(s, numbers, by=by, now=now)
     if not _insert_ignoring_twin(s, ticket):
         stands = _filed_before(s, requester_id, operator_id, idem_key)
         if stands is None:
             raise RuntimeError("the ticket was neither stored nor stood there before")
         return stands
-    photos.attach(s, ticket, numbers, file_ids, "filed", now=now)
+    photos.attach(s, ticket, numbers, "filed", by=by, now=now)
     s.add(
         TicketStep(
             ticket_id=ticket.id, at=now, action="file", from_state=None, to_state=RepairState.FILED, person_id=by.person_id,
@@ -183,11 +182,11 @@ def open_twin(s: Session, scene: Scene, *, now: datetime) -> Ticket | None:
     ).one_or_none()
 
 
-def page_desk(s: Session, scene: Scene, *, text: str, about: str, now: datetime) -> None:
-    """The duty desk is paged about an emergency, once per thing it is about. R4."""
-    notices.owe(
-        s, "repair_emergency", to=telling.desk(s, scene.place, now), about=about, now=now, **_where(scene), text=text
-    )
+def page_danger(s: Session, scene: Scene, *, person: str, now: datetime) -> None:
+    """The duty desk is paged about an emergency that is no ticket yet, once an hour per place and fault. R4."""
+    about = f"{scene.place.id}-{scene.fault.id}-{now:%y%m%d%H}"
+    to = telling.desk(s, scene.place, now)
+    notices.owe(s, "repair_danger", to=to, about=about, now=now, **_where(scene), at=now, person=person)
 
 
 def _debts(
@@ -195,7 +194,7 @@ def _debts(
 ) -> list[dict[str, Any]]:
     debts = [
         new_debt(
-            DISPATCH, key=f"{DISPATCH}:{ticket.no}", due_at=now, priority=Priority.URGENT, ticket_id=ticket.id, no=ticket.no
+            DISPATCH, key=f"{DISPATCH}:{ticket.no}", due_at=now, priority=Priority.URGENT, ticket_id=ticket.id
         )
     ]  # fmt: skip
     facts: dict[str, Any] = {"no": ticket.no, **_where(scene), "status": words.STATES[ticket.state], "at": now}

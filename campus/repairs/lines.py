@@ -22,7 +22,8 @@ def lines() -> Any:
     worker, requester = orm.aliased(Person), orm.aliased(Person)
     return (
         sa.select(
-            Ticket.id, Ticket.no, Ticket.state, Ticket.text, Ticket.content, Ticket.urgent, Ticket.filed_at, Ticket.finish_by, Ticket.way,
+            Ticket.id, Ticket.no, Ticket.state, Ticket.text, Ticket.content, Ticket.urgent, Ticket.filed_at,
+            Ticket.finish_by, Ticket.way, Ticket.requester_id,
             Place.code.label("place_code"), Place.label.label("place_label"),
             FaultType.code.label("fault_code"), FaultType.name.label("fault_name"),
             worker.name.label("worker_name"), requester.name.label("requester_name"), Ticket.contact_name,
@@ -34,14 +35,15 @@ def lines() -> Any:
     )  # fmt: skip
 
 
-def line_of(row: sa.Row[Any], now: datetime) -> TicketLine:
+def line_of(row: sa.Row[Any], by: Actor, now: datetime) -> TicketLine:
+    hidden = row.content is ContentState.HELD and row.requester_id != by.person_id
     return TicketLine(
         no=row.no, state=row.state.value, state_title=words.STATES[row.state],
         place_code=row.place_code, place_label=row.place_label, fault_code=row.fault_code, fault_name=row.fault_name,
         urgent=row.urgent, filed_at=row.filed_at, finish_by=row.finish_by, overdue=is_overdue(row.state, row.finish_by, now),
         worker_name=row.worker_name, requester_name=row.requester_name or row.contact_name,
         way=row.way, way_title=words.WAYS.get(row.way, row.way),
-        text=words.HELD_TEXT if row.content is ContentState.HELD else row.text,
+        text=words.HELD_TEXT if hidden else row.text,
     )  # fmt: skip
 
 

@@ -45,7 +45,6 @@ from models.settings import Setting, setting
 CONTACT_HIDDEN_AFTER = Setting(
     "repairs.contact_hidden_after", timedelta(days=30), source="P8", title="结单后隐藏联系方式"
 )
-HELD_TEXT = words.HELD_TEXT
 
 
 def ticket_view(s: Session, *, no: str, by: Actor, now: datetime) -> TicketView:
@@ -64,13 +63,13 @@ def ticket_view(s: Session, *, no: str, by: Actor, now: datetime) -> TicketView:
         no=ticket.no, state=ticket.state.value, state_title=words.STATES[ticket.state],
         place_code=scene.place.code, place_label=scene.place.label,
         fault_code=scene.fault.code, fault_name=scene.fault.name,
-        text=ticket.text if shows_held or not held else HELD_TEXT, held=held,
+        text=ticket.text if shows_held or not held else words.HELD_TEXT, content=ticket.content.value, held=held,
         quantity=ticket.quantity, severity=ticket.severity,
         severity_title=words.SEVERITIES.get(ticket.severity, ticket.severity), urgent=ticket.urgent,
         way=ticket.way, way_title=words.WAYS.get(ticket.way, ticket.way),
         requester_name=people.get(ticket.requester_id), contact_name=name, contact_phone=phone,
         window_from=ticket.window_from, window_until=ticket.window_until, nobody_home_ok=ticket.nobody_home_ok,
-        escort=ticket.escort, entry_note=ticket.entry_note, received_at=ticket.received_at, filed_at=ticket.filed_at,
+        escort=ticket.escort, entry_note=ticket.entry_note if shows_held or not held else words.HELD_TEXT, received_at=ticket.received_at, filed_at=ticket.filed_at,
         assigned_at=ticket.assigned_at, taken_at=ticket.taken_at, arrived_at=ticket.arrived_at, done_at=ticket.done_at,
         closed_at=ticket.closed_at, respond_by=ticket.respond_by, finish_by=ticket.finish_by,
         overdue=is_overdue(ticket.state, ticket.finish_by, now), operator_name=people.get(ticket.desk_operator_id),
@@ -127,7 +126,9 @@ def list_mine(
     if place := seek(cursor, 1):
         query = query.where(Ticket.id < place[0])
     rows = s.execute(query.order_by(Ticket.id.desc()).limit(limit + 1)).all()
-    return Page([line_of(row, now) for row in rows[:limit]], token(rows[limit - 1].id) if len(rows) > limit else None)
+    return Page(
+        [line_of(row, by, now) for row in rows[:limit]], token(rows[limit - 1].id) if len(rows) > limit else None
+    )
 
 
 def counts(s: Session, *, by: Actor, now: datetime) -> Counts:
@@ -256,7 +257,7 @@ def _steps(s: Session, ticket: Ticket, shows_held: bool) -> list[StepView]:
             from_state=step.from_state,
             to_state=step.to_state,
             who=name or ("系统" if step.person_id is None else ""),
-            note=step.note if shows_held or step.content is not ContentState.HELD else HELD_TEXT,
+            note=step.note if shows_held or step.content is not ContentState.HELD else words.HELD_TEXT,
         )
         for step, name in rows
     ]
@@ -276,7 +277,7 @@ def _rating(s: Session, ticket: Ticket, shows_held: bool) -> RatingView | None:
     rating = s.scalars(sa.select(Rating).where(Rating.ticket_id == ticket.id)).one_or_none()
     if rating is None:
         return None
-    text = rating.text if shows_held or rating.content is not ContentState.HELD else HELD_TEXT
+    text = rating.text if shows_held or rating.content is not ContentState.HELD else words.HELD_TEXT
     return RatingView(rating.quality, rating.attitude, rating.speed, rating.result, text, rating.rated_at)
 
 

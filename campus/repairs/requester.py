@@ -69,7 +69,7 @@ def rate(
         content=ContentState.UNCHECKED if words_said else ContentState.PASSED,
     )  # fmt: skip
     s.add(rating)
-    pictures.attach(s, ticket, numbers, pictures.claim(s, numbers, by=by, now=now), "rated", now=now)
+    pictures.attach(s, ticket, numbers, "rated", by=by, now=now)
     if words_said:
         content.owe_text(s, no, "rating", now=now)
     return rating

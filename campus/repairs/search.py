@@ -28,6 +28,7 @@ class Filters:
     way: str | None = None
     since: date | None = None
     until: date | None = None
+    content: str | None = None  # `held`, `unchecked`: for the operator's eye (P11)
     text: str | None = None  # a number, or words of the text, the place or the contact's name
 
 
@@ -49,7 +50,7 @@ def search_tickets(
     rows = s.execute(query.order_by(late, Ticket.id.desc()).limit(limit + 1)).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
-        [line_of(row, now) for row in rows[:limit]],
+        [line_of(row, by, now) for row in rows[:limit]],
         token(as_of.timestamp(), last.rank, last.id) if last is not None else None,
     )
 
@@ -76,6 +77,8 @@ def _wanted(s: Session, filters: Filters, now: datetime) -> list[sa.ColumnElemen
         conditions.append(Ticket.worker_id == filters.worker)
     if filters.way:
         conditions.append(Ticket.way == filters.way)
+    if filters.content:
+        conditions.append(Ticket.content == filters.content)
     if filters.since:
         conditions.append(Ticket.filed_at >= clock.at(filters.since, "00:00"))
     if filters.until:

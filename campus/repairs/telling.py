@@ -54,6 +54,12 @@ _at_work("repair_cancelled", "任务已取消", "{place} {fault} {status},不必
 _at_work("repair_refused", "验收未通过", "{place} {fault} 验收未通过:{text}")
 _at_work("repair_unassigned", "待派工提醒", "{place} {fault} 尚未派工:{text}")
 _at_work("repair_cannot", "无法修复待处理", "{place} {fault} 无法修复:{text}")
+notices.register(
+    Kind(
+        "repair_danger", "危险警报", "紧急!{place} {fault},{person} 报告,已提示拨打求助电话。", COMMON, AT_WORK,
+        urgent=True, useful_for=timedelta(hours=12),
+    )
+)  # fmt: skip
 _at_work("repair_emergency", "紧急报修", "紧急!{place} {fault},{text}", useful_for=timedelta(hours=12))
 
 

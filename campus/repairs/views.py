@@ -46,6 +46,7 @@ class TicketView:
     fault_code: str
     fault_name: str
     text: str
+    content: str
     held: bool
     quantity: int
     severity: str

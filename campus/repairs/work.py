@@ -73,7 +73,7 @@ def _with_photos(
         **({"proposal": values["proposal"]} if "proposal" in values else {}),
     )  # fmt: skip
     if moved.first:
-        pictures.attach(s, moved.ticket, numbers, pictures.claim(s, numbers, by=by, now=now), "finished", now=now)
+        pictures.attach(s, moved.ticket, numbers, "finished", by=by, now=now)
     return moved.ticket
 
 

@@ -1,0 +1,321 @@
+"""Reporting a repair in a chat: scan a door, answer a number, or type one line. FEATURES R1, issue text of the first deed.
+
+Pure rules over the session: who is chatting comes in, words and pages go out; the door makes links of the pages. What
+somebody is about to report is a row (`Draft`), one per chatter, good for 15 minutes, so that any process can go on with
+it and somebody who has to be bound first still files with the number.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campus.repairs import faults, filing, matching, words
+from campus.repairs.faults import Fault
+from campus.repairs.filing import Emergency, emergency, file_at, page_danger
+from campus.repairs.reading import open_at
+from campus.repairs.scene import Scene
+from campus.repairs.states import OPEN
+from campus.sessions import Known
+from models.access import Actor, require
+from models.people import Identity, Person, PersonStatus
+from models.places import DoorCode, Place
+from models.repairs import Draft, FaultType, Ticket
+from models.settings import Setting, setting
+
+GOOD_FOR = Setting("repairs.chat_minutes", timedelta(minutes=15), source="R1", title="聊天报修有效时间")
+OTHER = "other"  # the fault type for what a chatter describes in words of their own, when the office has one
+SHOWN = 6
+
+_AFTER = re.compile(r"^[\s::,,、。]+")
+
+Link = tuple[str, str]
+BIND: Link = ("绑定校园身份", "/pages/binding/binding")
+FORM: Link = ("填写报修单", "/pages/repair/file")
+MINE: Link = ("我的报修", "/pages/repairs/repairs")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """What is answered, and the client pages offered with it: (label, page)."""
+
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+HELP = ChatReply(
+    "报修很简单:\n1. 扫门口的二维码,回复数字即可;\n2. 或发送:报修 地点 问题,例如“报修 D12-402 空调不制冷”;\n"
+    "3. 发送“进度”查看我的报修。",
+    (FORM, MINE),
+)
+NOT_KNOWN = "您还没有绑定校园身份。"
+
+
+# ---- a scan ---------------------------------------------------------------------------------------------------------
+
+
+def on_scan(s: Session, *, identity: Known, door_code: str, now: datetime) -> ChatReply:
+    """The place, what is being repaired there, and the six commonest faults to choose from; the draft stands. R1."""
+    row = s.execute(
+        sa.select(Place, Person.id)
+        .select_from(DoorCode)
+        .join(Place, Place.id == DoorCode.place_id)
+        .outerjoin(Identity, _is(identity))
+        .outerjoin(Person, _person())
+        .where(DoorCode.code == door_code.strip().upper(), Place.retired_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return ChatReply("没有认出这个门牌码,可能已经更换。请直接填写报修单:", (FORM,))
+    place, person_id = row
+    choices = faults.common_at(s, place, SHOWN, now=now)
+    _keep(s, identity, place, [fault.code for fault in choices], now)
+    lines = [place.label]
+    if being_done := open_at(s, place.id, 3):
+        lines += ["正在处理:", *(f"· {one.fault_name}({one.state_title})" for one in being_done)]
+    lines += ["哪里坏了?回复数字即可报修:", *(f"{at} {fault.name}" for at, fault in enumerate(choices, 1))]
+    lines.append("都不是?发送“报修 问题描述”,或填写报修单(可拍照)。")
+    links: tuple[Link, ...] = ((FORM[0], f"{FORM[1]}?door={door_code.strip().upper()}"),)
+    if person_id is None:
+        lines.append(NOT_KNOWN + "请先绑定,再回来回复数字:")
+        links = (BIND, *links)
+    return ChatReply("\n".join(lines), links)
+
+
+def _keep(s: Session, identity: Known, place: Place, choices: list[str], now: datetime) -> None:
+    """The chatter's one draft is this one from now on."""
+    values = {
+        "place_id": place.id,
+        "choices": choices,
+        "started_at": now,
+        "expires_at": now + setting(s, GOOD_FOR),
+    }
+    whose = (Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject)
+    renewed = s.connection().execute(sa.update(Draft).where(*whose).values(**values))
+    if renewed.rowcount:
+        return
+    first = (
+        sa.insert(Draft)
+        .prefix_with("OR IGNORE", dialect="sqlite")
+        .prefix_with("IGNORE", dialect="mysql")
+        .prefix_with("IGNORE", dialect="mariadb")
+    )
+    named = {"identity_kind": identity.kind.value, "subject": identity.subject}
+    if s.connection().execute(first.values(**named, **values)).rowcount == 0:  # her other scan was first
+        s.connection().execute(sa.update(Draft).where(*whose).values(**values))
+
+
+# ---- typed text ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Chatter:
+    """Who is chatting, and what they are about to report."""
+
+    identity: Known
+    person: Person | None
+    draft: Draft | None
+    place: Place | None
+    now: datetime
+    request_id: str
+
+    @property
+    def by(self) -> Actor:
+        return Actor(self.person.id if self.person else None, self.identity.kind.value, self.request_id)
+
+
+def on_text(s: Session, *, identity: Known, text: str, now: datetime, request_id: str = "") -> ChatReply:
+    """A number or "报修 …" files a repair and answers its number; "进度" and "帮助" answer; all else is helped. R1."""
+    said = " ".join(unicodedata.normalize("NFKC", text).split())
+    if said.isdecimal() and len(said) <= 2:
+        return _number(s, _chatter(s, identity, now, request_id), int(said))
+    if said.startswith("报修"):
+        return _report(s, _chatter(s, identity, now, request_id), _AFTER.sub("", said.removeprefix("报修")))
+    if said in ("进度", "我的报修", "查询", "查进度", "报修进度"):
+        return on_progress(s, identity=identity, now=now)
+    return HELP
+
+
+def on_menu(s: Session, *, identity: Known, key: str, now: datetime) -> ChatReply:
+    """A click in the account's menu: `repair` tells how to file, `progress` shows my open tickets, all else helps. R1."""
+    if key.lower() in ("progress", "repair_progress", "repair_mine", "my_repairs"):
+        return on_progress(s, identity=identity, now=now)
+    if key.lower() in ("repair", "repair_file"):
+        return ChatReply("扫门口的二维码最快;也可以发送“报修 地点 问题”,或填写报修单(可拍照):", (FORM, MINE))
+    return HELP
+
+
+def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
+    """My open tickets, newest first, at most five."""
+    person_id = s.scalar(sa.select(Person.id).join(Identity, _is(identity)).where(_person()))
+    if person_id is None:
+        return ChatReply(NOT_KNOWN + "绑定后可查看报修进度:", (BIND,))
+    rows = s.execute(
+        sa.select(Ticket.no, Ticket.state, Place.label, FaultType.name)
+        .join(Place, Place.id == Ticket.place_id)
+        .join(FaultType, FaultType.id == Ticket.fault_type_id)
+        .where(Ticket.requester_id == person_id, Ticket.state.in_(OPEN))
+        .order_by(Ticket.id.desc())
+        .limit(5)
+    ).all()
+    if not rows:
+        return ChatReply("您没有进行中的报修。", (FORM, MINE))
+    lines = [f"{label} {name}:{words.STATES[state]}\n{no}" for no, state, label, name in rows]
+    return ChatReply("\n".join(["进行中的报修:", *lines]), ((f"查看 {rows[0].no}", _detail(rows[0].no)), MINE))
+
+
+def _chatter(s: Session, identity: Known, now: datetime, request_id: str) -> _Chatter:
+    """The person and the live draft behind an identity, in one statement: this is the callback's hot path."""
+    row = s.execute(
+        sa.select(Person, Draft, Place)
+        .select_from(sa.select(sa.literal(1).label("one")).subquery())
+        .outerjoin(Identity, _is(identity))
+        .outerjoin(Person, _person())
+        .outerjoin(
+            Draft,
+            sa.and_(
+                Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject, Draft.expires_at >= now
+            ),
+        )
+        .outerjoin(Place, sa.and_(Place.id == Draft.place_id, Place.retired_at.is_(None)))
+    ).one()
+    person, draft, place = row
+    return _Chatter(identity, person, draft if place is not None else None, place, now, request_id)
+
+
+def _is(identity: Known) -> sa.ColumnElement[bool]:
+    return sa.and_(Identity.kind == identity.kind, Identity.subject == identity.subject, Identity.live.is_(True))
+
+
+def _person() -> sa.ColumnElement[bool]:
+    return sa.and_(Person.id == Identity.person_id, Person.status == PersonStatus.ACTIVE)
+
+
+def _number(s: Session, who: _Chatter, number: int) -> ChatReply:
+    if who.draft is None or who.place is None:
+        return ChatReply("请先扫门口的二维码,再回复数字(15 分钟内有效);也可以直接填写报修单:", (FORM,))
+    if not 1 <= number <= len(who.draft.choices):
+        return ChatReply(f"请回复 1 到 {len(who.draft.choices)} 的数字,或发送“报修 问题描述”。", (_form(who.place),))
+    chosen = who.draft.choices[number - 1]
+    fault = s.scalars(
+        sa.select(FaultType).where(FaultType.code == chosen, FaultType.retired_at.is_(None))
+    ).one_or_none()
+    if fault is None:
+        return ChatReply("这个故障类型刚刚停用了,请填写报修单:", (_form(who.place),))
+    # The same number after the same scan is the same report; another number is another one.
+    key = f"scan:{who.draft.id}:{who.draft.started_at:%y%m%d%H%M%S%f}:{fault.id}"
+    return _file(s, who, Scene(who.place, fault), "", way="scan", key=key)
+
+
+def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
+    if not said:
+        return HELP if who.draft is None else ChatReply("请回复上面的数字,或发送“报修 问题描述”。", (_form(who.place),))
+    if said.isdecimal() and len(said) <= 2 and who.draft is not None:
+        return _number(s, who, int(said))
+    known = faults.leaves(s)
+    if (line := _understood(s, said, known)) is not None:
+        place, fault, more = line
+        return _file(s, who, _scene(s, place, fault), more, way="text", key=None)
+    if who.place is None or who.draft is None:
+        return ChatReply(
+            "没有完全看懂地点和问题。请写成“报修 地点 问题”,例如“报修 D12-402 空调不制冷”,或填写报修单:", (FORM,)
+        )
+    described = _described(said, known, who.draft.choices)
+    if described is None:
+        return ChatReply("没有看懂是什么问题,请回复数字,或填写报修单:", (_form(who.place),))
+    fault, more = described
+    return _file(s, who, _scene(s, who.place, fault), more, way="scan", key=None)
+
+
+def _understood(s: Session, said: str, known: list[Fault]) -> tuple[Place, Fault, str] | None:
+    """Place and fault, both named exactly, and what else was said."""
+    by_name = {name: fault for fault in known for name in (fault.name, fault.code)}
+    for place_words, name, more in matching.splits(said, list(by_name)):
+        if place_words and (place := matching.place_named(s, place_words)) is not None:
+            return place, by_name[name], more
+    return None
+
+
+def _described(said: str, known: list[Fault], choices: list[str]) -> tuple[Fault, str] | None:
+    """The fault meant at a place that is known, and the words that go with it: named exactly, named inside, or other."""
+    if (exact := faults.match_among(known, said)) is not None:
+        return exact, ""
+    inside = [fault for fault in known if matching.plain(fault.name) in matching.plain(said)]
+    longest = max(inside, key=lambda fault: len(fault.name), default=None)
+    if longest is None:
+        longest = next((fault for fault in known if fault.code == OTHER), None)
+    return (longest, said) if longest is not None else None
+
+
+def _scene(s: Session, place: Place, fault: Fault) -> Scene:
+    return Scene(place, s.get_one(FaultType, fault.id))
+
+
+def _file(s: Session, who: _Chatter, scene: Scene, text: str, *, way: str, key: str | None) -> ChatReply:
+    """The repair is filed and its number answered; or the stopper is; or how to bind first, with the draft kept."""
+    if scene.fault.priority == "emergency":
+        return _stop(s, who, scene)
+    if who.person is None:
+        _keep(s, who.identity, scene.place, _choices(who, scene), who.now)
+        number = _choices(who, scene).index(scene.fault.code) + 1
+        return ChatReply(
+            f"{NOT_KNOWN}绑定后回到这里回复 {number},就会报修:{scene.place.label} {scene.fault.name}", (BIND,)
+        )
+    require(s, who.by, "repair.file")
+    if key is None and (mine := _mine(s, who.person, scene, who.now)) is not None:
+        return _again(mine, scene)
+    ticket = file_at(s, scene, text=text, by=who.by, now=who.now, requester_id=who.person.id, way=way, idem_key=key)
+    if ticket.filed_at != who.now:
+        return _again(ticket, scene)
+    return ChatReply(
+        f"已报修:{scene.place.label} {scene.fault.name}\n工单号 {ticket.no}\n师傅接单后会通知您。",
+        (("查看进度", _detail(ticket.no)),),
+    )
+
+
+def _stop(s: Session, who: _Chatter, scene: Scene) -> ChatReply:
+    """The emergency stopper: whom to call, and the desk is paged; the ticket is for afterwards. R4."""
+    danger: Emergency = emergency(scene)
+    page_danger(s, scene, person=who.person.name if who.person else "未绑定的用户", now=who.now)
+    page = f"{FORM[1]}?place={scene.place.code}&fault={scene.fault.code}"
+    return ChatReply(f"{danger.detail}\n值班室已收到提醒。人安全后请补填报修单:", (("补填报修单", page),))
+
+
+def _choices(who: _Chatter, scene: Scene) -> list[str]:
+    """The draft's choices when the fault is one of them at this place, else the fault alone."""
+    if who.draft and who.place and who.place.id == scene.place.id and scene.fault.code in who.draft.choices:
+        return who.draft.choices
+    return [scene.fault.code]
+
+
+def _mine(s: Session, person: Person, scene: Scene, now: datetime) -> Ticket | None:
+    """What this person reported there and is still open: a line typed twice is one report. R5."""
+    return s.scalars(
+        sa.select(Ticket)
+        .where(
+            Ticket.requester_id == person.id,
+            Ticket.place_id == scene.place.id,
+            Ticket.fault_type_id == scene.fault.id,
+            Ticket.state.in_(OPEN),
+            Ticket.filed_at > now - setting(s, filing.SAME_WITHIN),
+        )
+        .order_by(Ticket.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _again(ticket: Ticket, scene: Scene) -> ChatReply:
+    return ChatReply(
+        f"您已经报过:{scene.place.label} {scene.fault.name},{words.STATES[ticket.state]}\n工单号 {ticket.no}",
+        (("查看进度", _detail(ticket.no)),),
+    )
+
+
+def _detail(no: str) -> str:
+    return f"/pages/repair/detail?no={no}"
+
+
+def _form(place: Place | None) -> Link:
+    return (FORM[0], f"{FORM[1]}?place={place.code}") if place is not None else FORM
