@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, sync_playwright
 
 import models  # noqa: F401  makes every table known
 from core import crypto, log
@@ -115,3 +116,14 @@ def rush() -> Callable[..., list[Any]]:
         return [answer for _, answer in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
 
     return at_once
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The distribution's Chromium; one for the run, because a process can hold only one of Playwright's loops."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
