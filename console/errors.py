@@ -46,7 +46,7 @@ def refused(why: CampusError) -> Any:
     """What the rule said, with the permission that is missing or the fields that are wrong."""
     status = status_of(why)
     _log.info("refused", refusal=why.code, status=status, **{f"fact_{k}": v for k, v in why.facts.items() if k != "fields"})  # fmt: skip
-    if isinstance(why, SignInNeeded) and status == 401:
+    if why.code == SignInNeeded.code:
         return _to_sign_in()
     headers = {"Retry-After": str(int(why.facts.get("retry_after_s", 2)) or 1)} if status in (429, 503) else {}
     permission = str(why.facts.get("permission", "")) if status == 403 else ""

@@ -90,7 +90,7 @@ def _about_the_page() -> dict[str, Any]:
         "here": request.endpoint,
         "with_query": with_query,
         "has": lambda name: f"console.{name}" in current_app.view_functions,
-        "WORDS": KINDS,
+        "WORDS_OF": lambda name: next(titles.items() for kind, titles in KINDS.items() if kind.__name__ == name),
         "TICKET_STATES": list(words.STATES.items()),
         "WAYS": WAYS,
     }

@@ -4,18 +4,15 @@ Number, password and code are asked together, so an answer never says which of t
 begins a new session and a new form cookie, whatever the browser brought along.
 """
 
-import base64
-import io
 from typing import Any
 from urllib.parse import urlsplit
 
-import segno
 from flask import Response, flash, g, redirect, render_template, request, session, url_for
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
-from campus import sessions
+from campus import operators, sessions
 from console.frame import DOOR, OPEN, bp, forget_session, go, keep_session, me
 from console.limits import SIGN_IN, limiter
 from core import clock, crypto
@@ -53,8 +50,6 @@ def post_sign_in() -> Any:
     form = SignInForm()
     if not form.validate():
         raise Invalid(fields=form.errors)
-    from campus import operators
-
     now = clock.now()
     token = run(
         lambda s: operators.sign_in(
@@ -96,8 +91,6 @@ def get_sso_return() -> Any:
     except PlatformError as why:
         flash(f"统一身份认证没有成功({why.code}),请重试", "bad")
         return redirect(url_for("console.get_sign_in"), 303)
-    from campus import operators
-
     now, ip, agent = clock.now(), client_ip(), request.user_agent.string
     token = run(lambda s: operators.sign_in_by_sso(s, campus_no=who.campus_no, now=now, ip=ip, agent=agent))
     return _begin(token, back)
@@ -170,10 +163,3 @@ def post_sign_out_everywhere() -> Any:
     session.clear()
     flash("已在所有设备上退出", "ok")
     return forget_session(go("get_sign_in"))
-
-
-def qr_data(text: str) -> str:
-    """The text as a QR picture in a data address, which the CSP allows for images."""
-    out = io.BytesIO()
-    segno.make(text, error="m").save(out, kind="png", scale=4, border=2)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

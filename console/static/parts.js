@@ -64,7 +64,15 @@ document.addEventListener("alpine:init", () => {
       this.$refs.q.value = one.label;
       this.open = false;
       this.$root.classList.remove("bad");
+      for (const [name, other] of Object.entries(one.fill || {})) this.fill(name, other);
       this.$refs.value.dispatchEvent(new Event("change", { bubbles: true }));
+    },
+    fill(name, other) {
+      // What was chosen here says what another picker most likely holds; what somebody chose there stays.
+      const hidden = this.$root.closest("form").elements[name];
+      if (!hidden || hidden.value) return;
+      hidden.value = other.value;
+      hidden.closest("[data-field]").querySelector("input[type=text]").value = other.label;
     },
     key(event) {
       if (event.isComposing) return;

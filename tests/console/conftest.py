@@ -43,7 +43,7 @@ def make_app(tmp_path: Any, *, platforms: Platforms | None = None, **server: Any
         settings,
         platforms or Platforms(),
         Cache("redis://127.0.0.1:1/0", timeout_s=0.05),
-        FileStore.open(f"file:{tmp_path}/files"),
+        FileStore.open(config.Files(url=f"file:{tmp_path}/files")),
     )
     web.furnish(app, settings.server, door="web", csp=CSP)
     console.register(app)
