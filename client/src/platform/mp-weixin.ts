@@ -79,35 +79,29 @@ export const weixin: Platform = {
 
   phoneCode: () => Promise.reject(new PlatformSays('unavailable')),
 
-  async choosePhotos(count) {
-    const paths = await choose(count)
-    return Promise.all(
-      paths.map(
-        (src) =>
-          new Promise<string>((yes) => {
-            uni.compressImage({
-              src,
-              quality: 78,
-              compressedWidth: 1600,
-              success: (r) => yes(r.tempFilePath),
-              fail: () => yes(src),
-            } as UniApp.CompressImageOptions)
-          }),
-      ),
-    )
-  },
+  choosePhotos: (count) => choose(count),
 
-  bytes: (path) =>
-    new Promise((yes, no) => {
+  async bytes(path) {
+    const small = await new Promise<string>((yes) => {
+      uni.compressImage({
+        src: path,
+        quality: 78,
+        compressedWidth: 1600,
+        success: (r) => yes(r.tempFilePath),
+        fail: () => yes(path),
+      } as UniApp.CompressImageOptions)
+    })
+    return new Promise((yes, no) => {
       uni.getFileSystemManager().readFile({
-        filePath: path,
+        filePath: small,
         success: (r) => {
           const data = r.data as ArrayBuffer
           yes({ type: imageType(path, data), data })
         },
         fail: no,
       })
-    }),
+    })
+  },
 
   picture: download,
   setTitle: (title) => void uni.setNavigationBarTitle({ title }),

@@ -38,7 +38,7 @@ export interface Platform {
   /** A one-time code for the phone number this platform knows, where it gives one without its own button. */
   phoneCode(): Promise<string>
   readonly givesPhone: 'ask' | 'button' | 'no'
-  /** Photos, already small enough to send. */
+  /** Photos as addresses an <image> can show, at once; they are made small when their bytes are asked for. */
   choosePhotos(count: number): Promise<string[]>
   bytes(path: string): Promise<{ type: string; data: ArrayBuffer }>
   /** A picture that needs our Authorization header, as something an <image> can show. */

@@ -1,23 +1,21 @@
 /** Photos in H5: chosen by a file input, turned upright and made small by a canvas before they are sent. */
 const LONGEST_SIDE = 1600
 const SMALL_ENOUGH = 300 * 1024
-const chosen = new Map<string, Blob>()
+const chosen = new Map<string, File>()
 
 export async function choosePhotos(count: number): Promise<string[]> {
   const files = await pick(count)
-  const paths: string[] = []
-  for (const file of files.slice(0, count)) {
-    const blob = await smaller(file).catch(() => file)
-    const path = URL.createObjectURL(blob)
-    chosen.set(path, blob)
-    paths.push(path)
-  }
-  return paths
+  return files.slice(0, count).map((file) => {
+    const path = URL.createObjectURL(file)
+    chosen.set(path, file)
+    return path
+  })
 }
 
 export async function bytes(path: string): Promise<{ type: string; data: ArrayBuffer }> {
-  const blob = chosen.get(path)
-  if (!blob) throw new Error('photo is gone')
+  const file = chosen.get(path)
+  if (!file) throw new Error('photo is gone')
+  const blob = await smaller(file).catch(() => file)
   return { type: blob.type || 'image/jpeg', data: await blob.arrayBuffer() }
 }
 
