@@ -40,7 +40,7 @@ class World:
         self._seed()
 
     def _seed(self) -> None:
-        """The persons of the settings exist; what was changed since is read back."""
+        """Persons of the settings and doors of doors.json exist; what was changed since is read back."""
         with self.store.deed():
             for p in self.settings.people:
                 self.store.run(
@@ -48,6 +48,12 @@ class World:
                     " unionid, wecom_userid, follows, followed_at) values (?,?,?,?,?,?,?,?,?,?,?)",
                     *(p.key, p.name, p.campus_no, p.kind, p.phone, p.official_openid or None, p.mini_openid or None),
                     *(p.unionid, p.wecom_userid or None, int(p.follows), self.clock.second() if p.follows else None),
+                )
+            doors = self.directory / "doors.json"
+            if doors.exists():
+                self.store.many(
+                    "insert or replace into door (code, label) values (?, ?)",
+                    [(str(d["code"]), str(d["label"])) for d in json.loads(doors.read_text(encoding="utf-8"))],
                 )
         fast = {"strangers": True} if self.fast else {}
         self.behaviour = {**self.settings.behaviour, **fast, **self.store.value("behaviour", {})}

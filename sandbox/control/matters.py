@@ -202,7 +202,7 @@ def get_doors() -> Row:
     """Codes minted so far and doors made known, by door code, with a label where there is one."""
     w = world()
     doors: dict[str, Row] = {}
-    for row in w.store.all("select code, label from door order by label"):
+    for row in w.store.all("select code, label from door order by rowid"):
         doors[row["code"]] = {"code": row["code"], "label": row["label"], "tickets": {}}
     for row in w.store.all("select * from qr where expires_at is null or expires_at > ? order by rowid", w.clock.now()):
         door = doors.setdefault(row["scene"], {"code": row["scene"], "label": "", "tickets": {}})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page
 from pytest_httpserver import HTTPServer
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -80,13 +81,13 @@ class Box(SimpleNamespace):
     def send(self, **more: Any) -> dict[str, Any]:
         return self.call("/wechat/cgi-bin/message/template/send", self.message(**more))
 
-    def do(self, who: str, deed: str, **body: Any) -> Any:
+    def do(self, who: str, deed: str, /, **body: Any) -> Any:
         return self.web.post(f"/control/people/{who}/{deed}", json=body).json
 
-    def control(self, path: str, **body: Any) -> Any:
+    def control(self, path: str, /, **body: Any) -> Any:
         return self.web.post(f"/control/{path}", json=body).json
 
-    def ask(self, path: str, **query: Any) -> Any:
+    def ask(self, path: str, /, **query: Any) -> Any:
         return self.web.get(f"/control/{path}", query_string=query).json
 
     def advance(self, seconds: float) -> None:
@@ -166,3 +167,12 @@ class Quiet(WSGIRequestHandler):
 
     def log(self, *_: Any) -> None:
         """Said nowhere."""
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A screen as large as a phone's, in Shanghai."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

@@ -65,6 +65,13 @@ def test_doors_have_labels_and_the_codes_minted_for_them(quiet: Box) -> None:
     assert quiet.ask("doors")["total"] == 2
 
 
+def test_doors_written_beside_the_settings_are_known_after_a_start(quiet: Box) -> None:
+    doors = [{"code": "D2", "label": "2 栋 201"}, {"code": "D1", "label": "1 栋 101"}]
+    (quiet.directory / "doors.json").write_text(json.dumps(doors), encoding="utf-8")
+    quiet.restart()
+    assert [d["label"] for d in quiet.ask("doors")["doors"]] == ["2 栋 201", "1 栋 101"]
+
+
 def test_the_pages_load_nothing_from_elsewhere(quiet: Box) -> None:
     for path in ("/", "/panel", "/beside", "/sso/cas/login"):
         answer = quiet.web.get(path)

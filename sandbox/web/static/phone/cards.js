@@ -1,5 +1,5 @@
 // What arrives on a phone, as it looks there.
-import { clockText, h, icon, rich } from './dom.js'
+import { clockText, h, icon, pieces, rich } from './dom.js'
 
 const LABELS = {
   character_string: '编号', thing: '内容', phrase: '状态', time: '时间', date: '日期', name: '姓名', number: '数量',
@@ -38,12 +38,8 @@ function textcard(body, open) {
 
 // <div class="gray|normal|highlight"> as WeCom shows them
 function divs(text) {
-  const parsed = new DOMParser().parseFromString(`<body>${text}</body>`, 'text/html')
-  return [...parsed.body.childNodes].map((node) => {
-    if (node.nodeType === Node.TEXT_NODE) return node.textContent
-    const tone = ['gray', 'highlight'].includes(node.className) ? node.className : 'normal'
-    return h('span', { class: `div ${tone}` }, node.textContent)
-  })
+  return pieces(text, ['div']).map(({ tag, attrs, text: words }) =>
+    (tag ? h('span', { class: `div ${['gray', 'highlight'].includes(attrs.class) ? attrs.class : 'normal'}` }, words) : words))
 }
 
 function templateCard(item, act) {

@@ -41,20 +41,40 @@ export async function post(path, body = {}) {
   return said
 }
 
-// Text with the two kinds of link that WeChat shows; every other tag becomes its text.
-export function rich(text, open) {
-  const parsed = new DOMParser().parseFromString(`<body>${text}</body>`, 'text/html')
-  const out = document.createDocumentFragment()
-  const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE) out.append(node.textContent)
-    else if (node.nodeName === 'A') {
-      const page = node.getAttribute('data-miniprogram-path')
-      const target = page ? { page } : { url: node.getAttribute('href') || '' }
-      out.append(h('button', { class: 'link', type: 'button', onclick: () => open(target) }, node.textContent))
-    } else if (node.nodeName === 'BR') out.append('\n')
-    else node.childNodes.forEach(walk)
+const ENTITIES = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'", nbsp: '\u00a0', '#39': "'" }
+const plain = (text) => text.replace(/&(#39|\w+);/g, (all, name) => ENTITIES[name] ?? all)
+
+// A text with tags as pieces {tag, attrs, text}; tag is '' outside. Nothing of it is ever parsed as a page.
+export function pieces(text, known) {
+  const found = []
+  let open = null
+  let rest = String(text)
+  const add = (words) => words && (open ? (open.text += plain(words)) : found.push({ tag: '', attrs: {}, text: plain(words) }))
+  for (;;) {
+    const at = rest.match(/<(\/?)([a-zA-Z][\w-]*)((?:"[^"]*"|'[^']*'|[^>"'])*)>/)
+    if (!at) { add(rest); return found }
+    add(rest.slice(0, at.index))
+    rest = rest.slice(at.index + at[0].length)
+    const [, closing, name, inside] = at
+    const tag = name.toLowerCase()
+    if (tag === 'br') add('\n')
+    if (!known.includes(tag)) continue
+    if (closing) { open = null; continue }
+    const attrs = {}
+    for (const [, key, double, single] of inside.matchAll(/([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) attrs[key.toLowerCase()] = plain(double ?? single)
+    open = { tag, attrs, text: '' }
+    found.push(open)
   }
-  parsed.body.childNodes.forEach(walk)
+}
+
+// Text with the two kinds of link that WeChat shows; every other tag is left out.
+export function rich(text, open) {
+  const out = document.createDocumentFragment()
+  for (const { tag, attrs, text: words } of pieces(text, ['a'])) {
+    const page = attrs['data-miniprogram-path']
+    const target = page ? { page } : { url: attrs.href || '' }
+    out.append(tag ? h('button', { class: 'link', type: 'button', onclick: () => open(target) }, words) : words)
+  }
   return out
 }
 
