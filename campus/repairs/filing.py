@@ -73,12 +73,13 @@ def file_repair(
     The same `idem_key` of the same person returns the ticket filed before. `window` is the wanted time, `entry` a note
     for whoever comes in. Raises PlaceGone, FaultGone, Emergency, AlreadyReported, NotYourPhoto, Invalid. R1, R2.
     """
+    filer = s.get(Person, by.person_id) if by.person_id is not None else None
     require(s, by, "repair.file")
     return file_at(
         s, scene_named(s, place_code, fault_code), text=text, by=by, now=now, way=way, photo_nos=photos, quantity=quantity,
         severity=severity, contact_name=contact_name, contact_phone=contact_phone, window=window,
         nobody_home_ok=nobody_home_ok, escort=escort, entry=entry, idem_key=idem_key,
-        requester_id=by.person_id if requester_id is None else requester_id, received_at=received_at,
+        requester_id=(filer.id if filer else None) if requester_id is None else requester_id, received_at=received_at,
         confirm_duplicate=confirm_duplicate, confirmed_emergency=confirmed_emergency,
     )  # fmt: skip
 
@@ -116,7 +117,8 @@ def file_at(
         text=text, quantity=quantity, severity=severity, window=window, entry=entry, idem_key=idem_key, received_at=received_at,
         now=now,
     )  # fmt: skip
-    values |= _contact(s, requester_id, contact_name, contact_phone)
+    requester = s.get(Person, requester_id) if requester_id is not None else None
+    values |= _contact(requester, contact_name, contact_phone)
     numbers = photos.wanted(photo_nos)
     fault, place = scene.fault, scene.place
     if fault.priority == "emergency" and not confirmed_emergency:
@@ -253,9 +255,8 @@ def _checked(
     }
 
 
-def _contact(s: Session, requester_id: int | None, name: str | None, phone: str | None) -> dict[str, str | None]:
+def _contact(person: Person | None, name: str | None, phone: str | None) -> dict[str, str | None]:
     """Who is to be called: what was given, else what is known of the requester. Sealed at rest, masked for showing (P8)."""
-    person = s.get(Person, requester_id) if requester_id is not None else None
     contact = {
         "contact_name": words.said(name, "contact_name", most=words.LONGEST_LINE) or (person.name if person else None)
     }
