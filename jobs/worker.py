@@ -23,7 +23,7 @@ IDLE_S = 0.15
 AWAY_S = 1.0
 CONNECTIONS = 64
 IN_HAND = 512  # notices leased and not recorded: twice what the connections need while the next batch is planned
-BATCH = 200
+BATCH = 256
 THREADS = 8
 GAUGES_EVERY_S = 5.0
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import ids
+from core.db import insert_new
 from core.errors import Conflict, NotFound
 from models.base import Base, line, one_of, pk, word
 
@@ -131,16 +132,8 @@ def new_debt(
 
 def owe_many(s: Session, debts: Sequence[dict[str, Any]]) -> int:
     """All of them stand under their keys; those that stood before are unchanged. How many are new."""
-    if not debts:
-        return 0
-    # INSERT IGNORE is one round trip; a savepoint round a plain INSERT is three, in every deed of the house.
-    statement = (
-        sa.insert(Debt)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-    )
-    return s.connection().execute(statement.values(list(debts))).rowcount
+    # One round trip; a savepoint round a plain INSERT is three, in every deed of the house.
+    return insert_new(s, Debt, list(debts))
 
 
 def claim(

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from campus.notices.fields import fit, plain
 from campus.notices.kinds import KINDS, Kind, page_of, wording
 from core import clock, crypto, log
+from core.db import insert_new
 from models.notices import Channel, Notice, NoticeTry, SubscriptionQuota, TemplateMap, TryState
 from models.outbox import Leased
 from models.people import Follower, Identity, IdentityKind, Person, PersonStatus
@@ -158,21 +159,21 @@ def _begin(s: Session, sends: list[tuple[Leased, Channel, int, Any]], known: _Kn
         return []
     fresh = [send for send in sends if send[3] is None]
     if fresh:
-        s.connection().execute(
-            sa.insert(NoticeTry).values(
-                [
-                    {
-                        "notice_id": notice_id,
-                        "channel": channel,
-                        "state": TryState.SENDING,
-                        "template_id": _template_id(channel, debt, known),
-                        "sends": 1,
-                        "perhaps_twice": False,
-                        "tried_at": now,
-                    }
-                    for debt, channel, notice_id, _ in fresh
-                ]
-            )
+        insert_new(
+            s,
+            NoticeTry,
+            [
+                {
+                    "notice_id": notice_id,
+                    "channel": channel,
+                    "state": TryState.SENDING,
+                    "template_id": _template_id(channel, debt, known),
+                    "sends": 1,
+                    "perhaps_twice": False,
+                    "tried_at": now,
+                }
+                for debt, channel, notice_id, _ in fresh
+            ],
         )
     for _, channel, _, earlier in sends:
         if earlier is not None:
@@ -297,14 +298,8 @@ def _inbox_rows(
                 "page": page_of(kind, about), "facts": facts, "made_at": now,
             }
         )  # fmt: skip
-    s.connection().execute(
-        sa.insert(Notice)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-        .values(rows)
-    )
-    found = s.execute(
+    insert_new(s, Notice, rows)
+    found = s.connection().execute(
         sa.select(Notice.id, Notice.person_id, Notice.kind, Notice.about, Notice.text).where(
             Notice.person_id.in_(list(people)),
             Notice.kind.in_(sorted({row["kind"] for row in rows})),

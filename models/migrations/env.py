@@ -1,18 +1,21 @@
 """Runs the revisions on the database that `models.migrations.settings` names."""
 
+from typing import Any, Literal
+
 import sqlalchemy as sa
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 import models  # noqa: F401  makes every table known
 from models.base import Base, UTCDateTime
 
 
-def _render(kind: str, item: object, autogen_context: object) -> str | bool:
+def _render(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
     if kind == "type" and isinstance(item, UTCDateTime):
-        autogen_context.imports.add("from models.base import UTCDateTime")  # type: ignore[attr-defined]  # untyped in Alembic
+        autogen_context.imports.add("from models.base import UTCDateTime")
         return "UTCDateTime()"
     if kind == "type" and isinstance(item, sa.BigInteger) and "sqlite" in getattr(item, "_variant_mapping", {}):
-        autogen_context.imports.add("from models.base import BigId")  # type: ignore[attr-defined]
+        autogen_context.imports.add("from models.base import BigId")
         return "BigId"
     return False
 
