@@ -40,7 +40,7 @@ def sealed(inner: str, *, key: str = KEY, app_id: str = APP_ID, token: str = TOK
 
 
 def signed(encrypt: str, *, token: str = TOKEN, nonce: str = "42") -> tuple[dict[str, str], bytes]:
-    signature = _sign(token.encode(), STAMP.encode(), nonce.encode(), encrypt.encode()).decode()
+    signature = _sign(token, STAMP, nonce, encrypt)
     query = {"msg_signature": signature, "timestamp": STAMP, "nonce": nonce, "encrypt_type": "aes", "signature": "x"}
     body = f"<xml><ToUserName><![CDATA[gh_1]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>"
     return query, body.encode()
@@ -83,7 +83,7 @@ def test_every_length_survives_the_padding_both_ways(size):
 
 
 def test_the_url_check_is_echoed_as_it_is():
-    signature = _sign(TOKEN.encode(), STAMP.encode(), b"42").decode()
+    signature = _sign(TOKEN, STAMP, "42")
     check_signature(TOKEN, signature, STAMP, "42")
     query = {"signature": signature, "timestamp": STAMP, "nonce": "42", "echostr": "5537488"}
     assert envelope().echo(query, NOON) == "5537488"
@@ -99,13 +99,13 @@ def test_wecom_wants_its_echo_decrypted():
 
 
 def test_wecom_never_takes_a_plain_body():
-    query = {"signature": _sign(TOKEN.encode(), STAMP.encode(), b"1").decode(), "timestamp": STAMP, "nonce": "1"}
+    query = {"signature": _sign(TOKEN, STAMP, "1"), "timestamp": STAMP, "nonce": "1"}
     with pytest.raises(BadEnvelope):
         envelope(always_encrypted=True).open(query, TEXT.encode(), NOON)
 
 
 def test_plain_mode_is_answered_in_plain():
-    query = {"signature": _sign(TOKEN.encode(), STAMP.encode(), b"1").decode(), "timestamp": STAMP, "nonce": "1"}
+    query = {"signature": _sign(TOKEN, STAMP, "1"), "timestamp": STAMP, "nonce": "1"}
     letter = envelope().open(query, TEXT.encode(), NOON)
     assert not letter.encrypted
     assert letter.seal("<xml/>", NOON).body == b"<xml/>"
@@ -139,7 +139,7 @@ def test_a_timestamp_five_minutes_away_is_stale(seconds, fresh):
 
 @pytest.mark.parametrize("stamp", ["", "1e9", "٣", "-1", "9" * 400])
 def test_a_timestamp_that_is_no_number_is_stale(stamp):
-    query = {"signature": _sign(TOKEN.encode(), stamp.encode(), b"1").decode(), "timestamp": stamp, "nonce": "1"}
+    query = {"signature": _sign(TOKEN, stamp, "1"), "timestamp": stamp, "nonce": "1"}
     with pytest.raises(Stale):
         envelope().echo(query, NOON)
 
