@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -79,11 +79,6 @@ def chain(s: Session, place: Place) -> list[Place]:
     return [rows[number] for number in up if number in rows]
 
 
-def label(s: Session, place: Place) -> str:
-    """The place as people say it, from the campus down."""
-    return " ".join(one.name for one in chain(s, place)) or place.name
-
-
 def search(s: Session, q: str, limit: int = 20) -> Sequence[Place]:
     """Places whose code begins with the words, or whose label holds every one of them; nearest matches first."""
     words = unicodedata.normalize("NFKC", q).split()[:6]
@@ -91,10 +86,11 @@ def search(s: Session, q: str, limit: int = 20) -> Sequence[Place]:
         return []
     code = plain_code(q)
     holds = sa.and_(*(Place.label.contains(word, autoescape=True) for word in words))
+    run_together = sa.func.replace(Place.label, " ", "").contains("".join(words), autoescape=True)  # 12号楼402
     begins = Place.code.startswith(code, autoescape=True)
     query = (
         sa.select(Place)
-        .where(Place.retired_at.is_(None), sa.or_(holds, begins))
+        .where(Place.retired_at.is_(None), sa.or_(holds, begins, run_together))
         .order_by(sa.case((Place.code == code, 0), (begins, 1), else_=2), sa.func.length(Place.path), Place.code)
         .limit(max(1, min(limit, 100)))
     )
@@ -109,6 +105,11 @@ def place_of_door(s: Session, door_code: str) -> Place:
     if place is None:
         raise NoSuchDoor(door=code[:16])
     return place
+
+
+def door_of_qr(s: Session, url: str) -> str | None:
+    """The code of the door whose official-account QR holds this address (PROTOCOLS 1.7), None for anybody else's."""
+    return s.scalar(sa.select(DoorCode.code).where(DoorCode.qr_url == url))
 
 
 def door_code_for(s: Session, place: Place, *, now: datetime | None = None) -> DoorCode:
@@ -205,12 +206,12 @@ def add_place(
         wrong["kind"] = "没有这种地点类型"
     elif (parent.kind if parent else None) not in ABOVE[PlaceKind(kind)]:
         wrong["parent"] = "上级地点的类型不对"
-    if not _on_earth(lat, lon):
+    if not on_earth(lat, lon):
         wrong["lat"] = "经纬度不对"
     if wrong:
         raise Invalid(fields=wrong)
     place = Place(
-        code=plain, name=called, label=_label(parent, called), kind=PlaceKind(kind), path="/", lat=lat, lon=lon,
+        code=plain, name=called, label=label_below(parent, called), kind=PlaceKind(kind), path="/", lat=lat, lon=lon,
         parent_id=parent.id if parent else None, water_riser=_riser(water_riser), power_riser=_riser(power_riser),
     )  # fmt: skip
     if not insert_once(s, place):
@@ -239,7 +240,7 @@ def edit_place(
     require(s, by, "place.edit", at=place)
     before = _facts(place)
     if lat is not None or lon is not None:
-        if not _on_earth(lat, lon):
+        if not on_earth(lat, lon):
             raise Invalid(fields={"lat": "经纬度不对"})
         place.lat, place.lon = lat, lon
     if water_riser is not None:
@@ -259,13 +260,11 @@ def edit_place(
 
 def relabel(s: Session, top: Place) -> None:
     """The labels of the place and of everything below it say the names as they are now."""
-    parent = s.get(Place, top.parent_id) if top.parent_id else None
-    labels = {parent.id: parent.label} if parent else {}
-    below = sa.select(Place).where(Place.path.startswith(top.path, autoescape=True))
-    for place in sorted(s.scalars(below), key=lambda one: one.path.count("/")):
-        above = labels.get(place.parent_id or 0)
-        place.label = f"{above} {place.name}"[:190] if above else place.name
-        labels[place.id] = place.label
+    below = s.scalars(sa.select(Place).where(Place.path.startswith(top.path, autoescape=True))).all()
+    known = {place.id: place for place in below}
+    for place in sorted(below, key=lambda one: one.path.count("/")):
+        above = known.get(place.parent_id or 0) or (s.get(Place, place.parent_id) if place.parent_id else None)
+        place.label = label_below(above, place.name)
     s.flush()
 
 
@@ -289,15 +288,21 @@ def retire_place(s: Session, *, code: str, by: Actor, now: datetime) -> int:
     return len(rows)
 
 
-def _label(parent: Place | None, name: str) -> str:
-    return (f"{parent.label} {name}" if parent else name)[:190]
+def label_below(parent: Any | None, name: str) -> str:
+    """How people say a place: campus, building, room. Areas and floors are left out above what is in them."""
+    if parent is None:
+        return name[:190]
+    above = parent.label
+    if parent.kind in (PlaceKind.AREA, PlaceKind.FLOOR):
+        above = above.removesuffix(parent.name).rstrip()
+    return f"{above} {name}".strip()[:190]
 
 
 def _riser(text: str | None) -> str | None:
     return (text or "").strip()[:64] or None
 
 
-def _on_earth(lat: float | None, lon: float | None) -> bool:
+def on_earth(lat: float | None, lon: float | None) -> bool:
     if lat is None or lon is None:
         return lat is None and lon is None
     return -90 <= lat <= 90 and -180 <= lon <= 180  # NaN compares false

@@ -93,6 +93,10 @@ class CallbackDoor:
             status, answer, outcome = "503 Service Unavailable", _plain("later"), "later"
             headers.append(("Retry-After", RETRY_AFTER_S))
             _log.warning("callback put off", door=account.name, why=why.facts.get("why", ""))
+        except Exception as why:  # a reply is never a traceback, and never a `success` that was not stored
+            status, answer, outcome = "503 Service Unavailable", _plain("later"), "bug"
+            headers.append(("Retry-After", RETRY_AFTER_S))
+            _log.error("bug", door=account.name, exc_info=why)
         account.counted[outcome].inc()
         if outcome == "method":
             headers.append(("Allow", "GET, POST"))
@@ -114,37 +118,42 @@ class CallbackDoor:
 
     def _reply(self, account: _Account, letter: Letter) -> tuple[Answer, str]:
         message, now = letter.message, clock.now()
-        deed = self._table.deed(account.name, message)
+        deed, saying = self._table.deed(account.name, message)
         if deed is None:
             return SUCCESS, "nothing"  # nothing is stored: the same message would get the same answer again
         mini = account.name != "wecom"
         key = message.dedupe_key()
         outcome = "done"
-        with self._gate.inside():
+        with self._gate.inside(), self.inbox.visit():
             if isinstance(deed, replies.Say):
                 kept = self.inbox.keep(account.name, key, self._pages.fixed(deed, mini=mini), now)
             else:
-                came = deeds.Came(account.name, message, now, f"RQ{ids.letters(14)}")
-                log.forget()
+                came = deeds.Came(account.name, message, saying, now, f"RQ{ids.letters(14)}")
                 log.remember(request_id=came.request_id)
                 try:
-                    kept = self.inbox.do(
-                        account.name, key, lambda s: self._pages.text(_done(deed, s, came), mini=mini), now
-                    )
-                    _log.info("callback", door=account.name, kind=message.kind, event=message.event, first=kept.first)
-                except NotNow:
-                    raise
-                except CampusError as why:
-                    _log.info("callback said no", door=account.name, refusal=why.code)
-                    outcome = "said_no"
-                    kept = self.inbox.keep(account.name, key, self._pages.text(replies.refusal(why), mini=mini), now)
-                except Exception as why:
-                    _log.error("bug", door=account.name, kind=message.kind, event=message.event, exc_info=why)
-                    outcome = "bug"
-                    kept = self._after_a_bug(account, key, now)
-        if not kept.first:
-            outcome = "repeated"
-        return _sealed(letter, kept), outcome
+                    kept, outcome = self._do(account, key, deed, came, mini=mini)
+                finally:
+                    log.forget()
+        return _sealed(letter, kept), outcome if kept.first else "repeated"
+
+    def _do(self, account: _Account, key: str, deed: deeds.Deed, came: deeds.Came, *, mini: bool) -> tuple[Kept, str]:
+        """The deed is done, or its refusal is kept, or it is a bug. Raises NotNow."""
+        facts = {"door": account.name, "kind": came.message.kind, "name": came.message.event}
+        try:
+            kept = self.inbox.do(
+                account.name, key, lambda s: self._pages.text(_done(deed, s, came), mini=mini), came.now
+            )
+            outcome = "done"
+        except NotNow:
+            raise
+        except CampusError as why:
+            text = self._pages.text(replies.refusal(why), mini=mini)
+            kept, outcome = self.inbox.keep(account.name, key, text, came.now), "said_no"
+        except Exception as why:
+            _log.error("bug", **facts, exc_info=why)
+            kept, outcome = self._after_a_bug(account, key, came.now), "bug"
+        _log.info("callback", **facts, outcome=outcome, first=kept.first)
+        return kept, outcome
 
     def _after_a_bug(self, account: _Account, key: str, now: datetime) -> Kept:
         """Twice the platform is asked to come again; the third time the person is told that it is us."""
@@ -154,7 +163,7 @@ class CallbackDoor:
         return self.inbox.keep(account.name, key, replies.TROUBLE, now)
 
 
-def _done(deed: deeds.Deed, s: Session, came: deeds.Came) -> replies.Say | None:
+def _done(deed: deeds.Deed, s: Session, came: deeds.Came) -> replies.Reply | None:
     """What the deed says. A refusal that counts (a wrong code) stands with what it wrote, so it is a reply like any other."""
     try:
         return deed(s, came)

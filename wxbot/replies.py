@@ -8,19 +8,23 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote
 
+from campus.repairs.chat import ChatReply
 from core.config import Config
 from core.errors import BindingNeeded, CampusError, SignInNeeded
 from platforms.wechat_message import MAX_TEXT_BYTES, fit_text
 
-BIND_PAGE = "/pages/bind/bind"
+BIND_PAGE = "/pages/binding/binding"
 TROUBLE = "抱歉,系统出了点问题,我们已经记录。请稍后再试,急修请直接拨打值班电话。"
 
 
 class Say(NamedTuple):
-    """A text and links below it: (label, page). Same shape as the replies that the rules give."""
+    """Fixed words and links below them: (label, page)."""
 
     text: str
     links: tuple[tuple[str, str], ...] = ()
+
+
+Reply = Say | ChatReply  # what the rules answer has the same shape
 
 
 class Pages:
@@ -47,7 +51,7 @@ class Pages:
             )
         return f'<a href="{self.url(page)}">{label}</a>'
 
-    def text(self, reply: "Say | None", *, mini: bool) -> str:
+    def text(self, reply: "Reply | None", *, mini: bool) -> str:
         """The reply as one text of at most 2048 bytes; the words are cut before a link would be. Empty for no reply."""
         if reply is None or not reply.text:
             return ""

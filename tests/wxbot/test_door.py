@@ -61,9 +61,9 @@ def test_links_open_the_mini_program_in_wechat_and_the_web_page_in_wecom(platfor
     wecom = platform.ask(wire.WECOM, wire.text("你好", 1, NOON))["Content"]
     assert (
         '<a data-miniprogram-appid="wx00000000000000bb" data-miniprogram-path="pages/repair/file" '
-        'href="https://hq.example.edu/m/#/pages/repair/file">填单报修</a>'
+        'href="https://hq.example.edu/m/#/pages/repair/file">填写报修单</a>'
     ) in official
-    assert '<a href="https://hq.example.edu/m/#/pages/repair/file">填单报修</a>' in wecom
+    assert '<a href="https://hq.example.edu/m/#/pages/repair/file">填写报修单</a>' in wecom
 
 
 def test_a_contact_change_is_kept_once_and_answered_success(platform: Platform):
