@@ -7,6 +7,7 @@ hands in more waits at a semaphore, holding nothing but the message.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,8 @@ CONNECT_S, TOTAL_S = 3.0, 10.0
 IDLE_S = 12.0  # shorter than any server's keep-alive, so that a push seldom meets a connection that is being closed
 MAX_ANSWER = 64 * 1024
 TOO_OFTEN = frozenset({"45009", "45011", "45033"})
+# WeCom drops what an app sends one member beyond 30 a minute, without a word (PROTOCOLS 3.4). Two workers share them.
+MEMBER_PER_MINUTE = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,25 @@ class _App:
         return known[1]
 
 
+class _Members:
+    """How often each WeCom member was written to in the last minute."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, deque[float]] = {}
+
+    def enter(self, userids: tuple[str, ...]) -> None:
+        """They are written to once more now. Raises Busy when the platform would drop it for one of them."""
+        now = clock.monotonic()
+        if len(self._written) > 10_000:
+            self._written = {userid: times for userid, times in self._written.items() if times and times[-1] > now - 60}
+        known = [self._written.setdefault(userid.lower(), deque(maxlen=MEMBER_PER_MINUTE)) for userid in userids]
+        for times in known:
+            if len(times) == MEMBER_PER_MINUTE and times[0] > now - 60:
+                raise Busy("member_pace", "WeCom would drop it", retry_after_s=times[0] + 60 - now)
+        for times in known:
+            times.append(now)
+
+
 class Sender:
     """Sends pushes from one event loop. Raises per push: Refused, Busy, Unknown. Close it when the loop ends."""
 
@@ -170,6 +192,7 @@ class Sender:
         self._mini = _App(mini.caller) if mini else None
         self._wecom = _App(wecom.caller) if wecom else None
         self._agent_id = wecom.agent_id if wecom else 0
+        self._members = _Members()
         self._sms = sms
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=CONNECT_S, connect=CONNECT_S)
         self._session: aiohttp.ClientSession | None = None
@@ -212,6 +235,7 @@ class Sender:
                 body = wecom.card_body(self._agent_id, push.userids, push.title, push.text, push.url, push.button)
             case SmsPush():
                 return Sent(await self._send_sms(push))
+        self._members.enter(push.userids)
         reply = await self._call(self._wecom, "wecom", wecom.MESSAGE_SEND, body)
         return Sent(str(reply.get("msgid", "")), wecom.invalid_userids(reply, push.userids))
 

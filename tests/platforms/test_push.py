@@ -17,7 +17,17 @@ from core.errors import Busy, PlatformError, Refused, Unknown
 from core.redis import Cache
 from platforms.mini import MiniProgram
 from platforms.official import OfficialAccount
-from platforms.push import Push, Sender, Sent, SmsPush, SubscribePush, TemplatePush, WeComCard, WeComText
+from platforms.push import (
+    MEMBER_PER_MINUTE,
+    Push,
+    Sender,
+    Sent,
+    SmsPush,
+    SubscribePush,
+    TemplatePush,
+    WeComCard,
+    WeComText,
+)
 from platforms.sms import Sms
 from platforms.wecom import WeCom
 from tests.platforms.conftest import NOON, mini_section, official_section, sms_section, wecom_section
@@ -177,6 +187,15 @@ def test_a_clock_that_is_set_back_does_not_keep_an_app_closed(vendor, make, movi
     moving.move(61)
     monkeypatch.setattr(clock, "now", lambda: NOON - timedelta(hours=1))
     assert send(sender, TEMPLATE) == [Sent()]
+
+
+def test_a_member_is_not_written_to_more_often_than_wecom_delivers(vendor, make, moving):
+    sender = make()
+    answers = send(sender, *[TEXT] * MEMBER_PER_MINUTE, TEXT, WeComText(("g1", "G2"), "x"), WeComText(("G2",), "x"))
+    assert [type(one) for one in answers] == [*[Sent] * MEMBER_PER_MINUTE, Busy, Busy, Sent]
+    assert answers[MEMBER_PER_MINUTE].retry_after_s == 60
+    moving.move(61)
+    assert send(sender, TEXT) == [Sent("7")]
 
 
 def test_at_most_so_many_are_on_the_wire(vendor, make):
