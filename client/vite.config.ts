@@ -11,7 +11,7 @@ const target = process.env.UNI_PLATFORM ?? 'h5'
  */
 function noForeignHosts(): Plugin {
   const faces = /@font-face\s*\{[^}]*at\.alicdn\.com[^}]*\}/g
-  const shadows = /url\([^)]*cdn\.dcloud\.net\.cn[^)]*\)/g
+  const shadows = /url\([^)]*cdn\d?\.dcloud\.net\.cn[^)]*\)/g
   const ttf = () =>
     readFileSync(join(__dirname, 'node_modules/wot-design-uni/components/wd-icon/wd-icons.ttf')).toString('base64')
   const inline = () =>
@@ -23,8 +23,8 @@ function noForeignHosts(): Plugin {
       for (const file of Object.values(bundle)) {
         if (file.type !== 'asset' || !/\.(css|wxss|acss)$/.test(file.fileName)) continue
         const css = typeof file.source === 'string' ? file.source : Buffer.from(file.source).toString('utf8')
-        if (css.includes('at.alicdn.com')) file.source = css.replace(faces, target === 'h5' ? '' : inline())
-        else if (css.includes('cdn.dcloud.net.cn')) file.source = css.replace(shadows, 'none')
+        if (css.includes('at.alicdn.com') || css.includes('dcloud.net.cn'))
+          file.source = css.replace(faces, target === 'h5' ? '' : inline()).replace(shadows, 'none')
       }
     },
   }

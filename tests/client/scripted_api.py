@@ -62,12 +62,12 @@ FAULTS = [
     {"code": "other", "name": "其他", "hint": None, "emergency": None, "children": []},
 ]
 COMMON = [
-    {"code": "water.leak", "name": "水管漏水", "hint": "先关上洗手池下面的角阀", "emergency": False},
-    {"code": "water.block", "name": "下水堵塞", "hint": None, "emergency": False},
-    {"code": "power.light", "name": "灯不亮", "hint": None, "emergency": False},
-    {"code": "ac", "name": "空调不制冷", "hint": None, "emergency": False},
-    {"code": "power.socket", "name": "插座没电", "hint": "先看看电费余额", "emergency": False},
-    {"code": "gas", "name": "燃气味", "hint": None, "emergency": True},
+    {"code": "water.leak", "name": "水管漏水", "hint": "先关上洗手池下面的角阀", "emergency": None},
+    {"code": "water.block", "name": "下水堵塞", "hint": None, "emergency": None},
+    {"code": "power.light", "name": "灯不亮", "hint": None, "emergency": None},
+    {"code": "ac", "name": "空调不制冷", "hint": None, "emergency": None},
+    {"code": "power.socket", "name": "插座没电", "hint": "先看看电费余额", "emergency": None},
+    {"code": "gas", "name": "燃气味", "hint": None, "emergency": FAULTS[3]["emergency"]},
 ]
 PLACES = [
     ("E", None, "东校区", "东校区", "campus"),
@@ -312,7 +312,7 @@ def make_app(script: Script) -> Flask:
 
     @app.get("/api/v1/fault-types")
     def faults() -> Any:
-        return jsonify({"items": FAULTS})
+        return jsonify(FAULTS)
 
     @app.post("/api/v1/photos")
     def post_photo() -> Any:

@@ -1,7 +1,8 @@
 /** The calls pages make. One line each; the path says the deed. */
 import { request } from '@/store/session'
 import type {
-  Door, Fault, Me, Message, NewRepair, Page, Photo, Place, Privacy, Rating, Session, Ticket, TicketLine,
+  Cannot, Door, Fault, Finished, Me, Message, NewRating, NewRepair, OneTimeCode, Page, Photo, Place, Privacy, Session, Ticket,
+  TicketLine,
 } from './model'
 import { newKey, type Options } from './request'
 
@@ -11,18 +12,15 @@ const post = async <T>(path: string, json: unknown = {}, key?: string) => (await
 /** A move of a ticket is safe to repeat (R11): the same key, so that it counts once. */
 const move = (no: string, deed: string, json: unknown = {}) => post<Ticket>(`/repairs/${no}/${deed}`, json, newKey())
 
-const items = async <T>(path: string, query?: Options['query']): Promise<T[]> => {
-  const data = await get<Page<T> | T[]>(path, query)
-  return Array.isArray(data) ? data : data.items
-}
+const items = async <T>(path: string, query?: Options['query']) => (await get<Page<T>>(path, query)).items
 
 export const api = {
   ssoUrl: (to: string) => get<{ url: string }>('/login/sso/url', { to }),
   loginSso: (ticket: string) => request<Session>('POST', '/login/sso', { json: { ticket }, bare: true }).then((a) => a.data),
-  loginCode: (json: { campus_no: string; name: string; code: string }) =>
+  loginCode: (json: OneTimeCode) =>
     request<Session>('POST', '/login/code', { json, bare: true }).then((a) => a.data),
   logout: () => post<null>('/logout'),
-  bindCode: (who: { campus_no: string; name: string; code: string }) => post<Me>('/bindings', { way: 'code', ...who }),
+  bindCode: (who: OneTimeCode) => post<Me>('/bindings', { way: 'code', ...who }),
   bindSso: (ticket: string) => post<Me>('/bindings', { way: 'sso', ticket }),
   unbind: async (kind: string) => void (await request<null>('DELETE', `/bindings/${kind}`)),
 
@@ -36,7 +34,7 @@ export const api = {
   place: (code: string) => get<Place>(`/places/${encodeURIComponent(code)}`),
   door: (code: string) => get<Door>(`/doors/${encodeURIComponent(code)}`),
 
-  faults: () => items<Fault>('/fault-types'),
+  faults: () => get<Fault[]>('/fault-types'),
   sendPhoto: (bytes: { type: string; data: ArrayBuffer }, key: string, onProgress?: (part: number) => void) =>
     request<Photo>('POST', '/photos', { bytes, key, onProgress }).then((a) => a.data),
   fileRepair: (repair: NewRepair, key: string) => post<Ticket>('/repairs', repair, key),
@@ -48,14 +46,14 @@ export const api = {
   cancel: (no: string, reason: string) => move(no, 'cancel', { reason }),
   accept: (no: string) => move(no, 'accept'),
   refuse: (no: string, reason: string) => move(no, 'refuse', { reason }),
-  rate: (no: string, rating: Omit<Rating, 'text'> & { text: string | null; photos: string[] }) => move(no, 'rate', rating),
+  rate: (no: string, rating: NewRating) => move(no, 'rate', rating),
   take: (no: string) => move(no, 'take'),
   arrive: (no: string, door?: string) => move(no, 'arrive', door ? { door } : {}),
-  finish: (no: string, done: { result: 'fixed' | 'temporary'; note: string; photos: string[] }) => move(no, 'finish', done),
-  cannot: (no: string, why: { note: string; proposal: string; photos: string[] }) => move(no, 'cannot', why),
+  finish: (no: string, done: Finished) => move(no, 'finish', done),
+  cannot: (no: string, why: Cannot) => move(no, 'cannot', why),
 
   inbox: (cursor?: string | null) => get<Page<Message>>('/inbox', { cursor }),
-  read: (id: string | number) => post<null>(`/inbox/${id}/read`),
+  read: (id: number) => post<null>(`/inbox/${id}/read`),
   readAll: () => post<null>('/inbox/read-all'),
   unread: (etag?: string) => request<{ unread: number }>('GET', '/inbox/unread', { etag }),
   subscriptions: (why: string) => get<{ ask: string[] }>('/subscriptions', { for: why }).then((d) => d.ask),

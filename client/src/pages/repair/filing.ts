@@ -1,7 +1,7 @@
 /** The deed behind the form: where, what, photos, send. The page only draws it. R1, R2, R4, R5 */
 import { computed, reactive, ref, watch } from 'vue'
 import { api } from '@/api'
-import type { CommonFault, Fault, PlaceRef, TicketLine } from '@/api/model'
+import type { CommonFault, Emergency, Fault, PlaceRef, TicketLine } from '@/api/model'
 import { ApiError, newKey } from '@/api/request'
 import { t } from '@/i18n'
 import { scanDoor } from '@/lib/door-scan'
@@ -29,7 +29,7 @@ export function useFiling() {
   const same = ref<TicketLine[]>([])
   const sending = ref(false)
   const trouble = ref('')
-  const emergency = ref<{ phone: string; text: string } | null>(null)
+  const emergency = ref<Emergency | null>(null)
   const restored = ref(false)
   let ids: string[] = []
   let sent = false
@@ -101,18 +101,8 @@ export function useFiling() {
     draft.fault = draft.fault?.code === fault.code ? null : { code: fault.code, name: fault.name }
     trouble.value = ''
     if (!draft.fault) return
-    void warn(fault)
+    emergency.value = fault.emergency
     void similar()
-  }
-
-  async function warn(fault: CommonFault | Fault) {
-    if (!fault.emergency) return
-    if (typeof fault.emergency === 'object') {
-      emergency.value = fault.emergency
-      return
-    }
-    if (!tree.value.length) tree.value = await api.faults().catch(() => [])
-    emergency.value = find(fault.code)?.emergency ?? null
   }
 
   async function similar() {
