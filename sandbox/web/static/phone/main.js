@@ -32,8 +32,14 @@ function open({ url, page }) {
     window.open(to.href, '_blank', 'noopener')
     return
   }
+  if (to.pathname.startsWith('/m/') && to.origin !== location.origin) {
+    to.searchParams.set('as', person().key)
+    // What a page reads off the user agent in the real apps, and cannot here
+    if (!to.searchParams.has('via')) to.searchParams.set('via', app === 'wecom' ? 'wecom' : 'official')
+  }
   $('web-title').textContent = to.host
-  $('web-frame').replaceChildren(h('iframe', { src: to.href, title: '网页' }))
+  const frame = h('iframe', { src: to.href, title: '网页' })
+  $('web-frame').replaceChildren(frame)
   $('web').hidden = false
 }
 

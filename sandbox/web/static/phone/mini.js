@@ -50,11 +50,12 @@ const allowed = () => {
 }
 
 async function hear(event) {
-  if (!frame || event.source !== frame.contentWindow || !allowed().includes(event.origin)) return
+  // A page of the client keeps the bridge for its tab, so the web view hears an answer too.
+  const frames = [frame, $('web-frame').querySelector('iframe')]
+  if (!frames.some((f) => f && f.contentWindow === event.source) || !allowed().includes(event.origin)) return
   const { source, id, api, args } = event.data || {}
   if (source !== 'houqin-client' || typeof api !== 'string') return
-  const window_ = event.source
-  const say = (message) => window_.postMessage({ source: 'houqin-phone', id, ...message }, event.origin)
+  const say = (message) => event.source.postMessage({ source: 'houqin-phone', id, ...message }, event.origin)
   try {
     const run = Object.hasOwn(APIS, api) ? APIS[api] : null
     if (!run) throw new Error('not supported')
