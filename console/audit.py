@@ -59,7 +59,7 @@ def get_audit() -> Any:
 
 @bp.post("/audit/prove")
 @limiter.limit("6 per minute")
-def post_prove() -> Any:
+def post_prove_chain() -> Any:
     """The whole chain is walked: how many lines hold, and the first that does not."""
     with reading() as s:
         require(s, me(), "audit.see")

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from console.frame import bp, by_htmx
 from console.limits import too_many
+from console.reauth import ProofNeeded
 from core import log
 from core.errors import CampusError, NotFound, PlatformError, SignInNeeded
 from core.web import HTTP_CODES, request_id, status_of
@@ -48,6 +49,8 @@ def refused(why: CampusError) -> Any:
     _log.info("refused", refusal=why.code, status=status, **{f"fact_{k}": v for k, v in why.facts.items() if k != "fields"})  # fmt: skip
     if why.code == SignInNeeded.code:
         return _to_sign_in()
+    if isinstance(why, ProofNeeded) and by_htmx():
+        return _ask_for_proof(bool(why.facts.get("has_code")))
     headers = {"Retry-After": str(int(why.facts.get("retry_after_s", 2)) or 1)} if status in (429, 503) else {}
     permission = str(why.facts.get("permission", "")) if status == 403 else ""
     return answer(status, why.code, why.detail, fields=why.facts.get("fields"), permission=permission, headers=headers)
@@ -88,6 +91,12 @@ def bug(why: Exception) -> Any:
     """A 500 with a request id; the log has the traceback, the page has not."""
     _log.error("bug", exc_info=why)
     return answer(500, "internal", HTTP_CODES[500][1])
+
+
+def _ask_for_proof(has_code: bool) -> Response:
+    """The page stays as it is; a small form on top of it asks for the code, then the deed can be sent again."""
+    body = render_template("console/parts/proof.html", has_code=has_code)
+    return Response(body, 403, {"HX-Retarget": "#notes", "HX-Reswap": "afterbegin", "HX-Push-Url": "false"})
 
 
 def _to_sign_in() -> Any:

@@ -24,8 +24,8 @@ class FaultTypeForm(Form):
     name = StringField("名称", [DataRequired("请填写名称"), Length(max=60)])
     parent = Choice("上级", empty="(顶层)", validate_choice=False)
     trade = StringField("工种", [Length(max=60)], description="决定派给谁;可选已有工种或自己填写")
-    priority = Choice("级别", PRIORITIES.items())
-    dispatch_way = Choice("派工方式", KINDS[DispatchWay].items())
+    priority = Choice("级别", PRIORITIES)
+    dispatch_way = Choice("派工方式", KINDS[DispatchWay])
     standard_minutes = IntegerField("标准工时(分钟)", [InputRequired("请填写整数")])
     respond_minutes = IntegerField("响应时限(分钟)", [InputRequired("请填写整数")])
     finish_minutes = IntegerField("完工时限(分钟)", [InputRequired("请填写整数")])
@@ -60,7 +60,7 @@ def get_new_fault() -> Any:
             priority="normal", dispatch_way="by_area", standard_minutes=60, respond_minutes=120, finish_minutes=1440,
             rank=100, parent=request.args.get("parent", ""),
         )  # fmt: skip
-        form.parent.choices += _parents(s)
+        form.parent.offer(_parents(s))
     return render_template("console/faults/edit.html", form=form, fault=None, trades=TRADES)
 
 
@@ -78,7 +78,7 @@ def get_fault(code: str) -> Any:
         row = found(s, FaultType, code=code)
         parent = s.get(FaultType, row.parent_id) if row.parent_id else None
         form = FaultTypeForm(obj=row)
-        form.parent.choices += _parents(s)
+        form.parent.offer(_parents(s))
         form.parent.data = parent.code if parent else ""
         form.dispatch_way.data = str(row.dispatch_way)
     return render_template("console/faults/edit.html", form=form, fault=row, trades=TRADES)

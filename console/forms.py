@@ -1,5 +1,6 @@
 """Forms: WTForms reads and names what is wrong in Chinese; the rule still decides. ECOSYSTEM §1 row 5."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +27,17 @@ class Form(FlaskForm):
 
 
 class Choice(SelectField):
-    """A choice of (value, title) pairs; an empty value is None."""
+    """A choice of values with their titles; `empty` titles the choice of none, which is None."""
 
-    def __init__(self, label: str, choices: Any = (), *, empty: str | None = None, **kwargs: Any) -> None:
-        pairs = [(str(value), title) for value, title in choices]
-        super().__init__(label, choices=[("", empty), *pairs] if empty is not None else pairs, **kwargs)
+    def __init__(
+        self, label: str, choices: Mapping[str, str] | None = None, *, empty: str | None = None, **kwargs: Any
+    ) -> None:
+        known = {str(value): title for value, title in (choices or {}).items()}
+        super().__init__(label, choices={"": empty, **known} if empty is not None else known, **kwargs)
+
+    def offer(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """These can be chosen too."""
+        self.choices = {**self.choices, **dict(pairs)}
 
     @property
     def value(self) -> str | None:

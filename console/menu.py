@@ -34,7 +34,7 @@ MENU = [
     Entry("get_notices", "通知", "send", ("notice.see",), "m"),
     Entry("get_cases", "待处理", "alert-triangle", ("case.see",), "c"),
     Entry("get_audit", "稽核", "shield-check", ("audit.see",), "a"),
-    Entry("get_settings", "设置", "settings", ("setting.see", "setting.change", "role.edit"), "s"),
+    Entry("get_settings", "设置", "settings", ("setting.see", "role.see", "calendar.see", "operator.edit"), "s"),
 ]
 
 

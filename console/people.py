@@ -25,15 +25,15 @@ PAGE = 50
 class PersonForm(Form):
     campus_no = StringField("学工号", [DataRequired("请填写学工号"), Length(max=64)])
     name = StringField("姓名", [DataRequired("请填写姓名"), Length(max=64)])
-    kind = Choice("类别", KINDS[PersonKind].items())
+    kind = Choice("类别", KINDS[PersonKind])
     department = Choice("部门", empty="(无)", validate_choice=False)
     phone = StringField("手机号", [Length(max=20)])
 
 
 class EditForm(Form):
     name = StringField("姓名", [DataRequired("请填写姓名"), Length(max=64)])
-    kind = Choice("类别", KINDS[PersonKind].items())
-    status = Choice("状态", KINDS[PersonStatus].items())
+    kind = Choice("类别", KINDS[PersonKind])
+    status = Choice("状态", KINDS[PersonStatus])
     department = Choice("部门", empty="(无)", validate_choice=False)
 
 
@@ -70,7 +70,7 @@ def get_people() -> Any:
 def get_new_person() -> Any:
     with reading() as s:
         form = PersonForm(kind="staff")
-        form.department.choices += _shown_tree(people.departments(s))
+        form.department.offer(_shown_tree(people.departments(s)))
     return render_template("console/people/new.html", form=form)
 
 
@@ -99,7 +99,7 @@ def get_person(campus_no: str) -> Any:
     """One person's card."""
     by, now = me(), clock.now()
     with reading() as s:
-        card = people.person_card(s, person_id=_id_of(s, campus_no), by=by)
+        card = people.person_card(s, person_id=id_of(s, campus_no), by=by)
         form = EditForm(
             name=card.person.name,
             kind=str(card.person.kind),
@@ -107,7 +107,7 @@ def get_person(campus_no: str) -> Any:
             department=card.department.code if card.department else "",
         )
         tree = _shown_tree(people.departments(s))
-        form.department.choices += tree
+        form.department.offer(tree)
         signed_in = (
             s.scalars(
                 sa.select(LoginSession)
@@ -143,7 +143,7 @@ def post_person_edit(campus_no: str) -> Any:
     person = run(
         lambda s: people.edit_person(
             s,
-            person_id=_id_of(s, campus_no),
+            person_id=id_of(s, campus_no),
             name=strip(form.name.data),
             kind=form.kind.data,
             status=form.status.data,
@@ -160,7 +160,7 @@ def post_person_phone(campus_no: str) -> Any:
     """The person's phone number is this one; an empty one removes it."""
     by, now = me(), clock.now()
     phone = strip(request.form.get("phone"))
-    run(lambda s: people.edit_person(s, person_id=_id_of(s, campus_no), phone=phone, by=by, now=now))
+    run(lambda s: people.edit_person(s, person_id=id_of(s, campus_no), phone=phone, by=by, now=now))
     return go("get_person", "手机号已保存" if phone else "手机号已删除", campus_no=campus_no)
 
 
@@ -169,7 +169,7 @@ def post_person_phone(campus_no: str) -> Any:
 def post_reveal_phone(campus_no: str) -> Any:
     """The whole number, for a reason that stays in the audit (P8)."""
     by, now, reason = me(), clock.now(), request.form.get("reason", "")
-    phone = run(lambda s: people.reveal_phone(s, person_id=_id_of(s, campus_no), reason=reason, by=by, now=now))
+    phone = run(lambda s: people.reveal_phone(s, person_id=id_of(s, campus_no), reason=reason, by=by, now=now))
     return render_template("console/parts/revealed.html", phone=phone)
 
 
@@ -178,7 +178,7 @@ def post_reveal_phone(campus_no: str) -> Any:
 def post_code(campus_no: str) -> Any:
     """A one-time code, shown once (P3)."""
     by, now = me(), clock.now()
-    code = run(lambda s: people.issue_code(s, person_id=_id_of(s, campus_no), by=by, now=now))
+    code = run(lambda s: people.issue_code(s, person_id=id_of(s, campus_no), by=by, now=now))
     return render_template("console/people/code.html", code=code, campus_no=campus_no)
 
 
@@ -192,7 +192,7 @@ def post_grant(campus_no: str) -> Any:
         department = found(s, Department, code=form["department"]) if form.get("department") else None
         return access.grant_role(
             s,
-            person_id=_id_of(s, campus_no),
+            person_id=id_of(s, campus_no),
             role=form.get("role", ""),
             place_id=place.id if place else None,
             department_id=department.id if department else None,
@@ -274,7 +274,8 @@ def _shown_tree(rows: Any) -> list[tuple[str, str]]:
     return [(row.code, "　" * (row.path.count("/") - 2) + row.name) for row in rows]
 
 
-def _id_of(s: Any, campus_no: str) -> int:
+def id_of(s: Any, campus_no: str) -> int:
+    """The id of the person with that number. Raises NotFound."""
     person_id = s.scalar(sa.select(Person.id).where(Person.campus_no == campus_no))
     if person_id is None:
         raise NotFound("没有这个人", campus_no=campus_no[:64])

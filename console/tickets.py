@@ -35,7 +35,7 @@ class TicketForm(Form):
     contact_phone = StringField("电话", [Length(max=20)])
     received_at = StringField("接报时间")
     quantity = IntegerField("数量", [InputRequired("请填写数量"), NumberRange(1, 999, "数量应为 1 到 999")])
-    severity = Choice("程度", words.SEVERITIES.items())
+    severity = Choice("程度", words.SEVERITIES)
     window_from = StringField("希望上门 从")
     window_until = StringField("到")
     nobody_home_ok = BooleanField("无人在家也可进入")

@@ -27,6 +27,12 @@ PAGES = {  # page: the deeds of which one opens it
     "/notices/templates/mini/repair_filed": ("notice.see",),
     "/cases": ("case.see",),
     "/cases?all=1&kind=debt_stuck": ("case.see",),
+    "/settings": ("setting.see",),
+    "/settings/roles": ("role.see",),
+    "/settings/calendar": ("calendar.see",),
+    "/settings/calendar?year=2026": ("calendar.see",),
+    "/settings/operators": ("operator.edit",),
+    "/prove": ("console.sign_in",),
     "/audit": ("audit.see",),
     "/audit?deed=role&since=2026-01-01&until=2026-12-31&about=x&campus_no=y": ("audit.see",),
 }
