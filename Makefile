@@ -51,6 +51,34 @@ lock: | $(VENV)/bin/uv ## resolve setup.cfg into requirements/*.txt
 	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --generate-hashes -q -o requirements/run.txt
 	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --generate-hashes -q -o requirements/dev.txt
 
+# ---- what browsers get: built from locked npm trees with the Node of the environment ----
+
+NPM := $(BIN)/npm --no-audit --no-fund --loglevel=error
+
+console/node_modules/.ok: console/package-lock.json | $(VENV)/.run.ok
+	cd console && ../$(NPM) ci --ignore-scripts
+	@touch $@
+
+client/node_modules/.ok: client/package-lock.json | $(VENV)/.run.ok
+	cd client && ../$(NPM) ci
+	@touch $@
+
+client/dist/build/h5/index.html: client/node_modules/.ok $(shell find client/src client/index.html client/vite.config.ts client/package.json -type f 2>/dev/null)
+	cd client && ../$(NPM) run -s build:h5
+	@touch $@
+
+console-assets: console/node_modules/.ok
+client: client/dist/build/h5/index.html ## build the H5 client that /m/ serves
+
+client-mini: client/node_modules/.ok ## build the WeChat and Alipay mini-programs
+	cd client && ../$(NPM) run -s build:mp-weixin && ../$(NPM) run -s build:mp-alipay
+
+run: setup console-assets client ## the whole service on embedded defaults, with a demo campus; Ctrl-C ends it
+	@$(BIN)/python -m commands up --port $(PORT)
+
+reset: ## forget the demo campus
+	rm -rf var
+
 fmt: setup-test ## format the code
 	$(BIN)/ruff format -q . && $(BIN)/ruff check --fix -q .
 

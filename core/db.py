@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -245,13 +245,13 @@ def insert_new(s: Session, model: type[Any], rows: list[dict[str, Any]]) -> int:
     Every row names the same columns. INSERT IGNORE also turns a value that does not fit into a warning, so callers
     hand in values they have checked.
     """
-    return s.connection().execute(_insert_ignore(model), rows).rowcount if rows else 0
+    return s.connection().execute(_insert_ignore(sa.inspect(model).local_table), rows).rowcount if rows else 0
 
 
 @functools.cache
-def _insert_ignore(model: type[Any]) -> sa.Insert:
+def _insert_ignore(table: Any) -> sa.Insert:
     # The rows go in as parameters of one statement: compiling a VALUES list of 200 rows costs more than sending it.
-    insert = sa.insert(cast(sa.Table, model.__table__))
+    insert = sa.insert(table)
     for dialect, word in (("sqlite", "OR IGNORE"), ("mysql", "IGNORE"), ("mariadb", "IGNORE")):
         insert = insert.prefix_with(word, dialect=dialect)
     return insert
