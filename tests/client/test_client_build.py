@@ -349,7 +349,14 @@ def test_the_mini_programs_build_and_ask_no_foreign_host(node_modules, target):
         if file.suffix in {".js", ".json", ".wxml", ".axml", ".wxss", ".acss"}
         for host in re.findall(r"https?://([a-z0-9.-]+\.[a-z]{2,})", file.read_text())
     }
-    assert hosts <= {"www.w3.org", "vuejs.org", "uniapp.dcloud.net.cn", "weixin.qq.com", "mp.weixin.qq.com", "w.url.cn"}, hosts
+    assert hosts <= {
+        "www.w3.org",
+        "vuejs.org",
+        "uniapp.dcloud.net.cn",
+        "weixin.qq.com",
+        "mp.weixin.qq.com",
+        "w.url.cn",
+    }, hosts
 
 
 def test_the_pure_parts_keep_their_promises(node_modules):
