@@ -102,6 +102,16 @@ def gives(*types: str) -> Callable[[View], View]:
     return mark
 
 
+def refuses(*statuses: int) -> Callable[[View], View]:
+    """The endpoint can also answer with these, beyond what its shape says (`miniprogram_api.openapi`)."""
+
+    def mark(view: View) -> View:
+        view.refuses = statuses  # type: ignore[attr-defined]  # read by miniprogram_api.openapi
+        return view
+
+    return mark
+
+
 # ---- refusals ------------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from core.db import reading, run
 from core.errors import Refused
 from core.house import house
 from miniprogram_api import oauth
-from miniprogram_api.frame import api, current_actor, current_session, polled, signed_in
+from miniprogram_api.frame import api, current_actor, current_session, polled, refuses, signed_in
 from miniprogram_api.kinds import In, Moment, Out, Phone, line, secret, word
 from miniprogram_api.limits import limited
 from models.access import Actor
@@ -153,6 +153,7 @@ def post_consent(json_data: ConsentIn) -> MeOut:
 @api.put("/me/phone")
 @signed_in
 @limited("binding")
+@refuses(502)
 @api.input(
     PhoneIn, examples={"typed": {"value": {"phone": "13800138000"}}, "given": {"value": {"wechat_code": "e31968a7"}}}
 )

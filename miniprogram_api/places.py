@@ -8,7 +8,7 @@ from campus.repairs import faults
 from campus.repairs import reading as tickets
 from core import clock
 from core.db import reading
-from miniprogram_api.frame import api, current_actor, cursor_for, polled, read_cursor, signed_in
+from miniprogram_api.frame import api, current_actor, cursor_for, polled, read_cursor, refuses, signed_in
 from miniprogram_api.kinds import Out, PageQuery, line, word
 from miniprogram_api.people import PlaceRef
 from miniprogram_api.repair_shapes import TicketLineOut, open_line_of
@@ -64,6 +64,7 @@ class DoorOut(Out):
 @api.get("/places")
 @signed_in
 @polled(3600)
+@refuses(404)
 @api.input(PlacesQuery, location="query")
 @api.output(
     PlacesOut, links={"place": {"operationId": "get_place", "parameters": {"code": "$response.body#/items/0/code"}}}

@@ -10,7 +10,7 @@ from campus.repairs import filing, requester, work
 from campus.repairs import reading as tickets
 from core import clock
 from core.db import reading, run
-from miniprogram_api.frame import api, current_actor, cursor_for, polled, read_cursor, signed_in
+from miniprogram_api.frame import api, current_actor, cursor_for, polled, read_cursor, refuses, signed_in
 from miniprogram_api.limits import limited
 from miniprogram_api.repair_shapes import (
     ArriveIn,
@@ -104,6 +104,7 @@ def get_repairs(query_data: RepairsQuery) -> TicketLinesOut:
 
 @api.get("/repairs/suggest")
 @signed_in
+@refuses(404)
 @api.input(SuggestQuery, location="query")
 @api.output(TicketLinesOut, links=OF_A_LINE)
 def get_suggest(query_data: SuggestQuery) -> TicketLinesOut:

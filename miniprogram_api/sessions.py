@@ -15,7 +15,7 @@ from core.db import reading, run
 from core.errors import CampusError, PlatformError
 from core.house import house
 from miniprogram_api import oauth
-from miniprogram_api.frame import api, current_session, gives, signed_in
+from miniprogram_api.frame import api, current_session, gives, refuses, signed_in
 from miniprogram_api.kinds import In, Moment, Out, Query, line, secret, word
 from miniprogram_api.limits import limited
 from miniprogram_api.people import MeOut, me_of
@@ -67,6 +67,7 @@ LINKS = {"me": {"operationId": "get_me", "description": "The token signs the nex
 
 @api.post("/login/mini")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(CodeIn, example={"code": "0a1b2c3d"})
 @api.output(SessionOut, links=LINKS)
 def post_login_mini(json_data: CodeIn) -> SessionOut:
@@ -82,6 +83,7 @@ def post_login_mini(json_data: CodeIn) -> SessionOut:
 
 @api.get("/login/official/url")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(ToQuery, location="query")
 @api.output(UrlOut)
 def get_login_official_url(query_data: ToQuery) -> Response:
@@ -94,6 +96,7 @@ def get_login_official_url(query_data: ToQuery) -> Response:
 
 @api.post("/login/official")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(OauthIn, example={"code": "061x", "state": "K7Q2M9X4CD"})
 @api.output(SessionOut, links=LINKS)
 def post_login_official(json_data: OauthIn) -> SessionOut:
@@ -110,6 +113,7 @@ def post_login_official(json_data: OauthIn) -> SessionOut:
 
 @api.get("/login/wecom/url")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(ToQuery, location="query")
 @api.output(UrlOut)
 def get_login_wecom_url(query_data: ToQuery) -> Response:
@@ -122,6 +126,7 @@ def get_login_wecom_url(query_data: ToQuery) -> Response:
 
 @api.post("/login/wecom")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(OauthIn, example={"code": "061x", "state": "K7Q2M9X4CD"})
 @api.output(SessionOut, links=LINKS)
 def post_login_wecom(json_data: OauthIn) -> SessionOut:
@@ -137,6 +142,7 @@ def post_login_wecom(json_data: OauthIn) -> SessionOut:
 
 @api.get("/login/sso/url")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(ToQuery, location="query")
 @api.output(UrlOut)
 def get_login_sso_url(query_data: ToQuery) -> Response:
@@ -151,8 +157,14 @@ def get_login_sso_url(query_data: ToQuery) -> Response:
 
 @api.get("/login/sso/return")
 @limited("login")
+@refuses(403, 404, 502)
 @gives("*/*")
-@api.output({}, status_code=302, description="On to the client's sign-in page, with a ticket or an error")
+@api.output(
+    {},
+    status_code=302,
+    content_type="text/html",
+    description="On to the client's sign-in page, with a ticket or an error",
+)
 def get_login_sso_return() -> Response:
     """The browser comes back from the campus sign-in and goes on to the client, with a ticket or with what went wrong."""
     try:
@@ -168,6 +180,7 @@ def get_login_sso_return() -> Response:
 
 @api.post("/login/sso")
 @limited("login")
+@refuses(403, 404, 502)
 @api.input(TicketIn, example={"ticket": "k3J…"})
 @api.output(SessionOut, links=LINKS)
 def post_login_sso(json_data: TicketIn) -> SessionOut:
@@ -183,6 +196,7 @@ def post_login_sso(json_data: TicketIn) -> SessionOut:
 
 @api.post("/login/code")
 @limited("code")
+@refuses(403)
 @api.input(OneTimeCodeIn, example={"campus_no": "G2001", "name": "王建国", "code": "7K2M9X"})
 @api.output(SessionOut, links=LINKS)
 def post_login_code(json_data: OneTimeCodeIn) -> SessionOut:

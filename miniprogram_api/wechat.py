@@ -1,14 +1,13 @@
 """Signed settings for the JS-SDK: scanning in a page of the official account or WeCom. PROTOCOLS 1.9."""
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from core.errors import Forbidden
 from core.house import house
 from miniprogram_api import oauth
-from miniprogram_api.frame import api
+from miniprogram_api.frame import api, refuses
 from miniprogram_api.kinds import Out, Query
 from miniprogram_api.limits import limited
 
@@ -36,13 +35,13 @@ class JsConfigOut(Out):
 
 @api.get("/wechat/js-config")
 @limited("public")
+@refuses(403, 404, 502)
 @api.input(JsConfigQuery, location="query")
 @api.output(JsConfigOut)
 def get_js_config(query_data: JsConfigQuery) -> JsConfigOut:
     """What `wx.config` needs on one of our pages. Other people's pages are not signed."""
-    page, ours = urlsplit(query_data.url), urlsplit(house().config.server.base_url)
-    if (page.scheme, page.netloc) != (ours.scheme, ours.netloc):
-        raise NotOurPage(host=page.netloc)
+    if not query_data.url.startswith(house().config.server.base_url + "/"):
+        raise NotOurPage()
     platform = oauth.switched_on(getattr(house().platforms, query_data.account))
     said = platform.js_config(query_data.url)
     return JsConfigOut(

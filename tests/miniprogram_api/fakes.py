@@ -139,11 +139,12 @@ def make_house(tmp_path: Any, *, platforms: Any = None, cache: Any = None, **ser
     )
 
 
-def make_app(house: House) -> APIFlask:
-    """The app as `app.py` makes it, with this door alone."""
+def make_app(house: House, **options: Any) -> APIFlask:
+    """The app as `app.py` makes it, with this door alone; `options` go into its config."""
     app = APIFlask("houqin", title="后勤通 API", version="1", docs_path=None, spec_path=None, static_folder=None)
     app.secret_key = house.config.server.secret_key.get_secret_value()
     app.extensions[KEY] = house
+    app.config.update(options)
     web.furnish(app, house.config.server, door="web", csp=CSP)
     miniprogram_api.register(app)
     return app
