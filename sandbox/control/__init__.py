@@ -42,7 +42,7 @@ def register(app: Flask) -> None:
     routes.register_error_handler(NotHere, lambda e: _said(403, str(e)))
     routes.register_error_handler(CannotDo, lambda e: _said(409, str(e)))
     routes.register_error_handler(UnknownFault, lambda e: _said(400, str(e)))
-    routes.register_error_handler(KeyError, lambda e: _said(404, f"unknown: {e.args[0] if e.args else ''}"))
+    routes.register_error_handler(KeyError, lambda e: _said(404, f"missing or unknown: {e.args[0] if e.args else ''}"))
     routes.register_error_handler(ValueError, lambda e: _said(400, str(e)))
     app.register_blueprint(routes)
 

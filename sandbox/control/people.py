@@ -111,7 +111,7 @@ PUSHING |= {"wecom_click": wecom_click, "wecom_card": wecom_card}
 def post_deed(key: str, deed: str) -> Row:
     """The person does it."""
     w, person = world(), somebody(key)
-    data = {} if request.files else given()
+    data = {} if request.mimetype == "multipart/form-data" else given()
     return settled(PUSHING[deed](w, person, data), data)
 
 

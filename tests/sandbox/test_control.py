@@ -56,6 +56,13 @@ def test_unknown_persons_deeds_and_buttons_are_named(quiet: Box) -> None:
     assert quiet.web.post("/control/people/lin/text", json={}).status_code == 404
 
 
+def test_curl_needs_no_content_type(box: Box, service: HTTPServer) -> None:
+    service.expect_request("/wx/official").respond_with_data("success")
+    form = "application/x-www-form-urlencoded"
+    said = box.web.post("/control/people/lin/text", data='{"text": "x"}', content_type=form)
+    assert said.json["ok"]
+
+
 def test_doors_have_labels_and_the_codes_minted_for_them(quiet: Box) -> None:
     quiet.control("doors", doors=[{"code": "D12ABCDEFGH", "label": "12 栋 402"}, {"code": "D7", "label": "7 栋 101"}])
     body = {"action_name": "QR_LIMIT_STR_SCENE", "action_info": {"scene": {"scene_str": "D12ABCDEFGH"}}}
