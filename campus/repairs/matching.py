@@ -17,7 +17,8 @@ _STOPS = re.compile(r"[\s,。、;:!·]+")  # NFKC has made the full-width ones h
 _DASHES = re.compile(r"[-‐‑‒–—―−_]+")
 _ROOM = r"(?P<room>[A-Z]?\d{1,4}[A-Z]?)(?:室|房间|房|号)?$"
 _BUILDING = re.compile(r"^(?P<building>.*?(?:号楼|号院|楼|栋|幢|座|馆|#))-?" + _ROOM)
-_CODE = re.compile(r"^(?P<building>[A-Z]+\d+)(?:号楼|楼|栋|幢|座|#)?-?" + _ROOM)
+_CODE = re.compile(r"^(?P<building>[A-Z]+\d+)(?:号楼|楼|栋|幢|座|#)-?" + _ROOM)
+_RUN_TOGETHER = re.compile(r"^(?P<letters>[A-Z]+)(?P<digits>\d{3,8})(?:室|房间|房|号)?$")
 _FORMS = ("号楼", "栋", "幢", "座", "楼", "#")
 
 
@@ -48,13 +49,12 @@ def place_named(s: Session, text: str) -> Place | None:
     wanted = plain(text)
     if not wanted or len(wanted) > 60:
         return None
-    codes = {wanted}
-    if as_code := _CODE.match(wanted):
-        codes.add(f"{as_code['building']}-{as_code['room']}")
     hits = s.scalars(
         sa.select(Place)
         .where(
-            sa.or_(Place.code.in_(codes), Place.label == " ".join(unicodedata.normalize("NFKC", text).split())),
+            sa.or_(
+                Place.code.in_(_codes(wanted)), Place.label == " ".join(unicodedata.normalize("NFKC", text).split())
+            ),
             Place.retired_at.is_(None),
         )
         .limit(2)
@@ -62,6 +62,17 @@ def place_named(s: Session, text: str) -> Place | None:
     if not hits:
         hits = _by_building(s, wanted)
     return hits[0] if len(hits) == 1 else None
+
+
+def _codes(wanted: str) -> set[str]:
+    """The codes that the words may stand for: D12号楼402 is D12-402; so is D12402, unless D1-2402 is a room too."""
+    codes = {wanted}
+    if parts := _CODE.match(wanted):
+        codes.add(f"{parts['building']}-{parts['room']}")
+    if parts := _RUN_TOGETHER.match(wanted):
+        letters, digits = parts["letters"], parts["digits"]
+        codes |= {f"{letters}{digits[:at]}-{digits[at:]}" for at in range(1, len(digits) - 1)}
+    return codes
 
 
 def _by_building(s: Session, wanted: str) -> Sequence[Place]:
