@@ -11,7 +11,7 @@ from campus.repairs.content import (
     record_text_check,
 )
 from campus.repairs.desk import assign, cancel_any, close, file_for, reject
-from campus.repairs.dispatch import choose, dispatch, tell_unassigned, workers_for
+from campus.repairs.dispatch import choose, dispatch, unassigned, workers_for
 from campus.repairs.filing import AlreadyReported, Emergency, file_repair
 from campus.repairs.pages import Page
 from campus.repairs.reading import counts, list_mine, open_at, photo, public_status, suggest, ticket_view
@@ -67,7 +67,7 @@ __all__ = [
     "search_tickets",
     "suggest",
     "take",
-    "tell_unassigned",
     "ticket_view",
+    "unassigned",
     "workers_for",
 ]

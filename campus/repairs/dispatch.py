@@ -74,7 +74,7 @@ def dispatch(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
     return ticket
 
 
-def tell_unassigned(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
+def unassigned(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
     """A ticket still filed after its five minutes is given to whoever has come on shift, else to the duty desk. R8."""
     ticket = hold(s, Ticket, id=ticket_id)
     if ticket.state is not RepairState.FILED:

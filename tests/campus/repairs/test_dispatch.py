@@ -138,7 +138,7 @@ def test_with_nobody_on_shift_the_desk_gets_it_after_five_minutes(office):
     with reading() as s:
         debt = s.scalars(sa.select(Debt).where(Debt.topic == "repair.unassigned")).one()
     assert debt.due_at == NOON + timedelta(minutes=5)
-    run(lambda s: repairs.tell_unassigned(s, now=debt.due_at, **debt.payload))
+    run(lambda s: repairs.unassigned(s, now=debt.due_at, **debt.payload))
     assert told("repair_unassigned") == [office.desk.id]
     assert facts_told("repair_unassigned")["text"] == "已等待 5 分钟,请人工派工"
     assert fresh(ticket).state is RepairState.FILED
@@ -148,7 +148,7 @@ def test_who_comes_on_shift_within_the_five_minutes_is_sent_instead(office):
     nobody(office)
     ticket = dispatch(office.file())
     on_shift(office.worker)
-    run(lambda s: repairs.tell_unassigned(s, ticket.id, now=NOON + timedelta(minutes=5)))
+    run(lambda s: repairs.unassigned(s, ticket.id, now=NOON + timedelta(minutes=5)))
     assert fresh(ticket).worker_id == office.worker.id
     assert told("repair_unassigned") == []
 
@@ -158,7 +158,7 @@ def test_a_ticket_assigned_meanwhile_is_not_brought_to_the_desk(office):
     ticket = dispatch(office.file())
     run(lambda s: repairs.assign(s, no=ticket.no, worker_id=office.worker.id, by=actor(office.desk), now=NOON))
     before = everything()
-    run(lambda s: repairs.tell_unassigned(s, ticket.id, now=NOON + timedelta(minutes=5)))
+    run(lambda s: repairs.unassigned(s, ticket.id, now=NOON + timedelta(minutes=5)))
     assert everything() == before
 
 
