@@ -365,3 +365,30 @@ def test_the_pure_parts_keep_their_promises(node_modules):
 
 def test_the_types_hold(node_modules):
     npm("run", "check")
+
+
+def test_each_person_of_the_simulator_has_a_phone_of_their_own(page, script, service, simulator):
+    """The simulator plays several phones in one browser: one's sign-in is not the other's."""
+
+    def phone_of(person: str) -> Frame:
+        client = quote(f"{service}/m/?bridge={simulator}&as={person}#/", safe="")
+        page.goto(f"{simulator}/phone?client={client}")
+        page.wait_for_function("frames.length === 1")
+        return page.frames[1]
+
+    expect(shown(phone_of("lin"), "林小雨，您好")).to_be_visible()
+    script.who = "wang"
+    expect(shown(phone_of("wang"), "王建国，您好")).to_be_visible()
+    script.who = "lin"
+    expect(shown(phone_of("lin"), "林小雨，您好")).to_be_visible()
+    assert len(script.deeds("/login/mini")) == 2, "the first phone is still signed in"
+
+
+def test_a_code_that_came_back_with_the_address_signs_in_once(page, script, service):
+    page.goto(f"{service}/m/?code=C1&state=S1#/pages/me/me")
+    expect(shown(page, "2023010101")).to_be_visible()
+    assert script.deeds("/login/official") == [{"code": "C1", "state": "S1"}]
+    assert "code=" not in page.url
+    page.reload()
+    expect(shown(page, "2023010101")).to_be_visible()
+    assert len(script.deeds("/login/official")) == 1

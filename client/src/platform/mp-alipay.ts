@@ -24,6 +24,8 @@ declare const my: {
 
 export const alipay: Platform = {
   name: 'mp-alipay',
+  drawer: '',
+  keepsSession: true,
   givesPhone: 'no',
   ways: () => ['code'],
 

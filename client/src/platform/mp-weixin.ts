@@ -14,6 +14,8 @@ declare const wx: {
 
 export const weixin: Platform = {
   name: 'mp-weixin',
+  drawer: '',
+  keepsSession: true,
   givesPhone: 'button',
   ways: () => ['silent', 'sso', 'code'],
 

@@ -7,6 +7,8 @@ export type SignInWay = 'silent' | 'sso' | 'code'
 export interface SilentSignIn {
   path: '/login/mini' | '/login/official' | '/login/wecom'
   json: Record<string, string>
+  /** It came with the address, from a page that was left: if it is refused, there may be another way. */
+  returned?: boolean
 }
 
 /** Why a platform did not do what was asked. `cancelled`: the person said no; `untyped`: let them type it. */
@@ -23,6 +25,10 @@ export type SubscribeAnswer = 'accept' | 'reject' | 'ban'
 
 export interface Platform {
   readonly name: 'h5' | 'mp-weixin' | 'mp-alipay'
+  /** Appended to what is kept on the phone: the simulator plays several people's phones in one browser. */
+  readonly drawer: string
+  /** False where it cannot be known whose kept sign-in it is: then everybody signs in afresh. */
+  readonly keepsSession: boolean
   /** The ways in that a person can be offered here. */
   ways(): SignInWay[]
   send(request: Sent): Promise<Heard>

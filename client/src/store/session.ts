@@ -1,7 +1,7 @@
 /** Who is signed in. Pages wait for `started()`, then read `session`. */
 import { reactive } from 'vue'
 import type { Me, Session } from '@/api/model'
-import { createRequester } from '@/api/request'
+import { ApiError, createRequester } from '@/api/request'
 import { storage } from '@/lib/store'
 import { platform } from '@/platform'
 
@@ -34,17 +34,19 @@ export function adopt(given: Session): void {
   session.bound = given.bound
   session.me = given.me
   session.failed = null
-  const kept: Kept = { token: given.token, expires_at: given.expires_at, bound: given.bound, base: __BASE_URL__ }
-  storage.set(NAME, kept)
+  keep({ token: given.token, expires_at: given.expires_at, bound: given.bound, base: __BASE_URL__ })
 }
 
 export function adoptMe(me: Me): void {
   session.me = me
   if (session.bound) return
   session.bound = true
-  const kept = storage.get(NAME) as Kept | null
-  if (kept) storage.set(NAME, { ...kept, bound: true })
+  const kept = found()
+  if (kept) keep({ ...kept, bound: true })
 }
+
+const found = () => (platform.keepsSession ? (storage.get(NAME) as Kept | null) : null)
+const keep = (kept: Kept) => platform.keepsSession && storage.set(NAME, kept)
 
 export function forget(): void {
   Object.assign(session, { token: null, bound: false, me: null })
@@ -73,11 +75,14 @@ export function started(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const kept = storage.get(NAME) as Kept | null
+  const kept = found()
   if (kept?.token && kept.base === __BASE_URL__ && Date.parse(kept.expires_at) > Date.now()) {
     session.token = kept.token
     session.bound = kept.bound
-    if (!kept.bound) return
+    if (!kept.bound) {
+      await signIn().catch(() => false) // perhaps bound elsewhere meanwhile
+      return
+    }
     session.me = (await request<Me>('GET', '/me')).data
     return
   }
@@ -87,7 +92,13 @@ async function start(): Promise<void> {
 async function signIn(): Promise<boolean> {
   const silent = await platform.silentSignIn(request)
   if (!silent) return false
-  const given = (await request<Session>('POST', silent.path, { json: silent.json, bare: true })).data
+  let given: Session
+  try {
+    given = (await request<Session>('POST', silent.path, { json: silent.json, bare: true })).data
+  } catch (error) {
+    if (silent.returned && error instanceof ApiError && error.status >= 400 && error.status < 500) return signIn()
+    throw error
+  }
   adopt(given)
   if (given.to) comesBackTo = given.to
   return true

@@ -6,10 +6,12 @@ import { bytes, choosePhotos } from './photos'
 import { picture, send } from './send'
 import { silentSignIn } from './sign-in'
 import { hasSdk, scanBySdk } from './wechat'
-import { bridge, flavour } from './where'
+import { bridge, flavour, playing, playingForSure } from './where'
 
 export const h5: Platform = {
   name: 'h5',
+  drawer: playing ? `@${playing}` : '',
+  keepsSession: !bridge || playingForSure,
   givesPhone: bridge ? 'ask' : 'no',
   ways: () => (flavour === 'browser' || flavour === 'alipay' ? ['sso', 'code'] : ['silent', 'sso', 'code']),
   send,
@@ -24,10 +26,10 @@ export const h5: Platform = {
 
   async scan(request) {
     if (bridge) {
-      const { result } = await bridge<{ result: string }>('scanCode').catch((e) => {
+      const { result, path } = await bridge<{ result: string; path?: string }>('scanCode').catch((e) => {
         throw new PlatformSays('cancelled', e instanceof BridgeRefused ? e.message : '')
       })
-      return result
+      return result || path || '' // a mini-program code has a path and no text
     }
     if (hasSdk())
       return scanBySdk(request).catch((e) => {

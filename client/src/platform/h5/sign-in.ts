@@ -7,12 +7,12 @@ const TRIED = 'houqin.oauth'
 const AGAIN_MS = 60000
 
 export async function silentSignIn(request: Request): Promise<SilentSignIn | null> {
+  const returned = returnedCode()
+  if (returned) return returned
   if (bridge) {
     const { code } = await bridge<{ code: string }>('login')
     return { path: '/login/mini', json: { code } }
   }
-  const returned = returnedCode()
-  if (returned) return returned
   if (flavour !== 'official' && flavour !== 'wecom') return null
   if (triedJustNow()) return null
   const { data } = await request<{ url: string }>('GET', `/login/${flavour}/url`, { query: { to: `/m/${location.hash || '#/'}` }, bare: true })
@@ -33,7 +33,7 @@ function returnedCode(): SilentSignIn | null {
   const rest = query.toString()
   history.replaceState(history.state, '', `${location.pathname}${rest ? `?${rest}` : ''}${location.hash}`)
   const way = asked() ?? (flavour === 'wecom' ? 'wecom' : 'official')
-  return { path: way === 'wecom' ? '/login/wecom' : '/login/official', json: { code, state } }
+  return { path: way === 'wecom' ? '/login/wecom' : '/login/official', json: { code, state }, returned: true }
 }
 
 function remember(way: string) {

@@ -19,6 +19,10 @@ function kept(name: string): string | null {
 const framed = window.parent !== window
 const origin = framed ? trustedBridge(kept('bridge'), location.origin, window.HOUQIN?.bridges ?? []) : null
 
+/** Whose phone the simulator is playing, as far as the tab remembers; and whether this address says it itself. */
+export const playing = origin ? kept('as') : null
+export const playingForSure = origin !== null && query.has('as')
+
 export const bridge = origin ? createBridge(window, origin) : null
 
 function look(): Flavour {
