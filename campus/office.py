@@ -140,6 +140,27 @@ def homes(s: Session, people: Sequence[int]) -> dict[int, Place]:
     return {row[0]: row[1] for row in rows}
 
 
+def rooms_below(s: Session, parents: Sequence[int]) -> dict[int, int]:
+    """How many places stand directly below each of these."""
+    query = sa.select(Place.parent_id, sa.func.count()).where(Place.parent_id.in_(parents), Place.retired_at.is_(None))
+    return {row[0]: row[1] for row in s.execute(query.group_by(Place.parent_id)) if row[0] is not None}
+
+
+def open_below(s: Session, tops: Sequence[Place]) -> dict[int, int]:
+    """How many open tickets there are at each of these places or below."""
+    if not tops:
+        return {}
+    query = (
+        sa.select(Place.path, sa.func.count()).join(Ticket, Ticket.place_id == Place.id).where(Ticket.state.in_(OPEN))
+    )
+    counts: dict[int, int] = {}
+    for path, count in s.execute(query.group_by(Place.path)):
+        for top in tops:
+            if path.startswith(top.path):
+                counts[top.id] = counts.get(top.id, 0) + count
+    return counts
+
+
 # ---- whether the outside answers ----------------------------------------------------------------------------------
 
 

@@ -288,6 +288,24 @@ def retire_place(s: Session, *, code: str, by: Actor, now: datetime) -> int:
     return len(rows)
 
 
+def restore_place(s: Session, *, code: str, by: Actor, now: datetime) -> int:
+    """The place, and what went out of use together with it, is in use again. How many. Raises Conflict below a retired one."""
+    place = hold(s, Place, code=plain_code(code))
+    require(s, by, "place.edit", at=place)
+    if place.retired_at is None:
+        return 0
+    above = s.get(Place, place.parent_id) if place.parent_id else None
+    if above is not None and above.retired_at is not None:
+        raise Conflict(f"请先恢复上级地点 {above.name}", place=place.code)
+    below = Place.path.startswith(place.path, autoescape=True)
+    rows = s.scalars(sa.select(Place).where(below, Place.retired_at == place.retired_at)).all()
+    for row in rows:
+        row.retired_at = None
+    s.flush()
+    audit(s, by, "place.restore", f"place:{place.code}", now=now, after={"places": len(rows)})
+    return len(rows)
+
+
 def label_below(parent: Any | None, name: str) -> str:
     """How people say a place: campus, building, room. Areas and floors are left out above what is in them."""
     if parent is None:

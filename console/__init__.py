@@ -10,7 +10,7 @@ from console import assets, frame, limits, shown
 from console.frame import bp
 
 # Each of these hangs its pages on `bp` while it is imported.
-from console import audit, cases, faults, notices, people, reauth, settings, suggest, tickets  # noqa: F401  # isort: skip
+from console import audit, cases, faults, imports, notices, people, places, reauth, settings, suggest, tickets  # noqa: F401  # isort: skip
 from console import errors, overview, sign_in  # noqa: F401  # isort: skip
 
 __all__ = ["register"]

@@ -29,7 +29,7 @@ csrf = CSRFProtect()
 
 DOOR = "console"
 OPEN = {"console.static", "console.get_vendor"}  # pages without a session; sign_in adds its own
-UPLOADS = {"console.post_import"}  # these may be as big as a workbook
+UPLOADS: set[str] = set()  # these may be as big as a workbook
 MAX_UPLOAD = 20 * 1024 * 1024
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "

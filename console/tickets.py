@@ -19,6 +19,7 @@ from core import clock, ids
 from core.db import found, reading, run
 from core.errors import CampusError, Invalid
 from core.house import house
+from models.access import missing
 from models.people import Person
 from models.repairs import Ticket
 
@@ -178,10 +179,10 @@ def get_new_ticket() -> Any:
     form = TicketForm(
         quantity=1, severity="normal", received_at=f"{clock.to_campus(clock.now()):%Y-%m-%dT%H:%M}", idem_key=ids.letters(20)
     )  # fmt: skip
-    place = None
-    if code := request.args.get("place"):
-        with reading() as s:
-            place = places.place_by_code(s, code)
+    with reading() as s:
+        place = places.place_by_code(s, request.args["place"]) if request.args.get("place") else None
+        if not may("repair.file_for"):
+            raise missing("repair.file_for")
     return render_template("console/tickets/new.html", form=form, place=place)
 
 

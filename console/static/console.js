@@ -41,6 +41,30 @@ document.addEventListener("htmx:confirm", (event) => {
   ask(event.detail.question).then((yes) => { if (yes) event.detail.issueRequest(true); else release(); });
 });
 
+// ---- uploads: how much of the file has arrived, then that it is being looked at ---------------------------------
+document.addEventListener("htmx:xhr:progress", (event) => {
+  const bar = $("#upload");
+  if (!bar || !event.detail.lengthComputable) return;
+  bar.hidden = false;
+  bar.value = (event.detail.loaded / event.detail.total) * 100;
+  $("#upload-said").textContent = bar.value < 100 ? `已上传 ${Math.round(bar.value)}%` : "正在核对每一行…";
+});
+document.addEventListener("htmx:afterRequest", () => {
+  const bar = $("#upload");
+  if (bar) { bar.hidden = true; bar.value = 0; $("#upload-said").textContent = ""; }
+});
+document.addEventListener("click", (event) => {
+  // A download is a plain form post: htmx would try to show it.
+  const button = event.target.closest("[data-download]");
+  if (!button) return;
+  event.preventDefault();
+  const form = button.form;
+  const address = form.action;
+  form.action = button.formAction;
+  HTMLFormElement.prototype.submit.call(form);
+  form.action = address;
+}, true);
+
 // ---- notes ----------------------------------------------------------------------------------------------------------
 function note(words, kind = "ok") {
   const box = document.createElement("div");

@@ -169,7 +169,7 @@ def test_a_suspended_person_is_out_at_once(desk):
     assert zhao.get("/").status_code == 303
 
 
-def test_pages_are_limited_by_address(app):
-    client = app.test_client()
-    answers = {client.get("/console/sign-in").status_code for _ in range(620)}
-    assert answers == {200, 429}
+def test_signing_in_is_limited_by_address(desk):
+    nobody = desk()
+    answers = [nobody.post("/sign-in", campus_no="", password="", code="").status_code for _ in range(12)]
+    assert answers == [422] * 10 + [429] * 2
