@@ -216,7 +216,8 @@ TABLE = Table(TABLE_LINES)
 def saying_of(message: Message) -> str:
     """What the message says: the typed text (full-width signs as their usual ones), the key, or what was scanned."""
     if message.kind == "text":
-        return unicodedata.normalize("NFKC", message.content).strip()
+        plain = message.content.encode("utf-8", "replace").decode()  # JSON may bring half a surrogate pair
+        return unicodedata.normalize("NFKC", plain).strip()
     scanned = message.extra.get("ScanCodeInfo")
     if isinstance(scanned, dict):
         result = scanned.get("ScanResult", "")

@@ -105,12 +105,12 @@ class Inbox:
                 return self._insert(rows)
             except self._dbapi.Error as why:
                 code = why.args[0] if why.args else None
-                if not isinstance(why, self._dbapi.OperationalError | self._dbapi.InterfaceError):
+                if code != DEADLOCK:
+                    self._drop()  # whatever it was, what the connection says next might belong to it
+                if isinstance(why, self._dbapi.ProgrammingError | self._dbapi.DataError):
                     raise
                 if code == LOCK_TIMED_OUT:
                     raise NotNow(why="the first arrival is still being answered") from why
-                if code != DEADLOCK:
-                    self._drop()
                 if not again or (fresh and code != DEADLOCK) or self._left() < LAST_TRY_S:
                     raise NotNow(why=str(code or "database")) from why
         raise AssertionError("unreachable")
@@ -118,7 +118,8 @@ class Inbox:
     def _insert(self, rows: Sequence[_Row]) -> list[Kept]:
         values = [value for row in rows for value in (row.door, row.key, row.reply, _naive(row.now))]
         with self._raw.cursor() as cursor:
-            if cursor.execute(_INSERT + ",".join(["(%s,%s,%s,%s)"] * len(rows)), values) == len(rows):
+            new = cursor.execute(_INSERT + ",".join(["(%s,%s,%s,%s)"] * len(rows)), values)
+            if new == len(rows):
                 return [Kept(row.reply, row.now, first=True) for row in rows]
             self._raw._read_timeout = self._left()
             names = [value for row in rows for value in (row.door, row.key)]
@@ -128,21 +129,29 @@ class Inbox:
         for row in rows:
             if (found := stored.get((row.door, row.key))) is None:
                 raise NotNow(why="the first arrival was undone")
-            kept.append(Kept(*found, first=found == (row.reply, row.now)))
+            kept.append(Kept(*found, first=new > 0 and found == (row.reply, row.now)))
         return kept
 
     def _connect(self) -> bool:
         """Whoever writes has the one connection for that, which commits each statement by itself. True when it is new."""
-        if fresh := self._raw is None:
+        fresh = self._raw is None
+        while self._raw is None:
             try:
                 pooled = self._database.engine.raw_connection()
             except exc.TimeoutError as why:
                 raise NotNow(why="pool") from why
             except exc.DBAPIError as why:
                 raise NotNow(why=str(errno(why) or "database")) from why
-            self._raw = pooled.driver_connection
-            pooled.detach()  # ours from now on: no checkout, no ping, no ROLLBACK on the way back
-            self._raw.autocommit(True)
+            raw: Any = pooled.driver_connection
+            try:
+                raw.autocommit(True)
+            except self._dbapi.Error as why:  # it had lain idle in the pool and died there
+                pooled.invalidate()
+                if self._left() < LAST_TRY_S:
+                    raise NotNow(why="database") from why
+            else:
+                pooled.detach()  # ours from now on: no checkout, no ping, no ROLLBACK on the way back
+                self._raw = raw
         self._raw._read_timeout = self._left()  # PyMySQL has no other way to bound one statement from this side
         return fresh
 
@@ -255,4 +264,4 @@ def _fitting(key: str) -> str:
     """
     if key.startswith("m:") and len(key) <= LONGEST_KEY:
         return key
-    return f"h:{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"h:{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}"

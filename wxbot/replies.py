@@ -59,7 +59,7 @@ class Pages:
         while links and _size(links) > MAX_TEXT_BYTES // 2:
             links.pop()
         words = fit_text(reply.text, MAX_TEXT_BYTES - _size(links))
-        return "\n".join([words, *links])
+        return "\n".join([words, *links]).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
 
 
 def refusal(why: CampusError) -> Say:

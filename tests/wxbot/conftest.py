@@ -50,8 +50,8 @@ class Platform:
         return sender.open(answer.data)
 
 
-@pytest.fixture(autouse=True)
-def _noon() -> Iterator[None]:
+@pytest.fixture
+def noon() -> Iterator[None]:
     with time_machine.travel(NOON, tick=False):
         yield
 
@@ -75,7 +75,7 @@ class Doors:
 
 
 @pytest.fixture
-def make_platform(either_db: Database) -> Iterator[Doors]:
+def make_platform(either_db: Database, noon: None) -> Iterator[Doors]:
     """Platforms that push to doors of the test's own, on both databases."""
     doors = Doors(either_db)
     yield doors
@@ -83,7 +83,7 @@ def make_platform(either_db: Database) -> Iterator[Doors]:
 
 
 @pytest.fixture
-def platform(db: Database) -> Iterator[Platform]:
+def platform(db: Database, noon: None) -> Iterator[Platform]:
     """A platform that pushes to the door as it is in production."""
     doors = Doors(db)
     yield doors()

@@ -90,7 +90,7 @@ def test_other_paths_go_to_the_app_behind_the_door(platform: Platform):
         assert platform.client.get(path).status_code == 418
 
 
-def test_a_platform_that_is_off_has_no_path(db: Any):
+def test_a_platform_that_is_off_has_no_path(db: Any, noon: None):
     from werkzeug.test import Client
 
     from tests.wxbot.conftest import app_behind

@@ -57,7 +57,7 @@ json_values = st.recursive(
 
 
 @pytest.fixture
-def fuzzed(db: Database) -> Platform:
+def fuzzed(db: Database, noon: None) -> Platform:
     return Platform(CallbackDoor(app_behind, config=wire.config(), database=callback_database(db.url, room=4)))
 
 
