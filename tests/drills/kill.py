@@ -6,7 +6,10 @@ the acknowledged reply names it, every ticket has its step, its audit line and i
 the platform, and what the platform can tell apart it saw once. Control: a worker that marks before it sends.
 """
 
+import os
+import random
 import re
+import signal
 import sys
 import threading
 from collections import Counter
@@ -17,7 +20,12 @@ import click
 
 from tests.drills.rig import NEVER, Rig, dice, session
 
+ROOMS = 400
 NUMBER = re.compile(r"WX\d{6}[A-Z2-9]{10}")
+
+
+def room(student: int, number: int) -> str:
+    return f"D12-S{student}R{number}"
 
 
 class Load:
@@ -30,13 +38,17 @@ class Load:
         self.failures: list[str] = []
 
     def student(self, index: int) -> None:
-        http, number = session(), 0
-        while not self.stop.is_set():
+        http = session()
+        for number in range(
+            ROOMS
+        ):  # a room each: the same person reporting the same twice would be told of the first (R5)
+            if self.stop.is_set():
+                return
             msg_id = 10_000_000_000 + index * 1_000_000 + number
-            number += 1
+            said = f"报修 {room(index, number)} 空调不制冷"
             try:
                 reply = self.rig.push_until_acknowledged(
-                    http, self.rig.text(self.openids[index], "报修 D12-402 空调不制冷", msg_id)
+                    http, self.rig.text(self.openids[index], said, msg_id), seconds=120
                 )
             except (TimeoutError, ValueError, KeyError) as why:
                 self.failures.append(f"{type(why).__name__}: {why}")
@@ -51,16 +63,16 @@ def drill(
     """The counts, and whether every one is right."""
     chance = dice(seed)
     with Rig(seed=seed, workers=2, broken=broken or {}, sandbox_latency_ms=30) as rig:
-        load = Load(rig, rig.people(students), pause_s=0.05)
+        load = Load(
+            rig,
+            rig.people(students, rooms=[room(index, number) for index in range(students) for number in range(ROOMS)]),
+            pause_s=0.05,
+        )
         with ThreadPoolExecutor(students) as pool:
             for index in range(students):
                 pool.submit(load.student, index)
             for _ in range(kills):
-                NEVER.wait(chance.uniform(0.1, 1.0))
-                victims = [*rig.worker_processes, *([] if only == "worker" else [rig.web])]
-                victim = chance.choice(victims)
-                victim.kill()
-                victim.start()
+                hurt(rig, chance, only)
             load.stop.set()
         rig.wait_until_up()
         left = rig.settle(seconds=180)
@@ -68,6 +80,23 @@ def drill(
         if load.failures:
             print(*load.failures[:5], sep="\n")
     return counts, right(counts)
+
+
+def hurt(rig: Rig, chance: random.Random, only: str) -> None:
+    """After a random moment one of the processes is dead: a worker, one web process, or the web server with all of them."""
+    NEVER.wait(chance.uniform(0.2, 1.2))
+    match "worker" if only == "worker" else chance.choice(("worker", "worker", "child", "child", "web")):
+        case "child" if children := rig.web.children():
+            os.kill(chance.choice(children), signal.SIGKILL)
+        case "web":
+            rig.web.kill()
+            rig.web.start()
+            NEVER.wait(2)  # it takes so long to be up again; killed all the time it would never answer
+        case _:
+            victim = chance.choice(rig.worker_processes)
+            victim.kill()
+            victim.start()
+            NEVER.wait(chance.uniform(0.5, 2))
 
 
 def count(rig: Rig, load: Load, left: int) -> Counter[str]:

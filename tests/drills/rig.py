@@ -28,6 +28,7 @@ from core import clock, config, crypto, db
 from models import migrations
 from models.notices import Channel, TemplateMap
 from models.people import Follower
+from models.places import Place, PlaceKind
 from models.repairs import AreaDuty, Shift, WorkerTrade
 from tests import kit, servers
 from tests.wxbot import wire
@@ -49,6 +50,13 @@ class Process:
             self.running = subprocess.Popen(
                 [sys.executable, "-m", *self.words], env=self.environ, stdout=out, stderr=out, start_new_session=True
             )
+
+    def children(self) -> list[int]:
+        """The pids of its children that live now."""
+        if self.running is None:
+            return []
+        listed = Path(f"/proc/{self.running.pid}/task/{self.running.pid}/children")
+        return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         if self.running is not None:
@@ -88,7 +96,7 @@ class Rig:
         self.redis = servers.redis(self.folder / "redis")
         for server in (self.mariadb, self.redis):
             server.start()
-            self.stack.callback(server.stop, sig=signal.SIGKILL)
+            self.stack.callback(server.kill, sig=signal.SIGKILL)
         self.port, self.sandbox_port = servers.free_port(), servers.free_port()
         self.url, self.sandbox_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.sandbox_port}"
         box = self.folder / "sandbox"
@@ -152,10 +160,11 @@ class Rig:
 
     # ---- the campus -----------------------------------------------------------------------------------------------
 
-    def people(self, count: int) -> list[str]:
+    def people(self, count: int, rooms: list[str] | None = None) -> list[str]:
         """So many students who follow the official account; their openids. Two workers own the building D12."""
         building = kit.make_place("D12", kind="building", name="12号楼", label="12号楼")
         kit.make_place("D12-402", under=building, label="12号楼402")
+        db.run(lambda s: _rooms(s, building, rooms or []))
         kit.make_fault("aircon", "空调不制冷", trade="electric")
         workers = [
             kit.make_person(name, campus_no=number, kind="worker", roles=("worker",))
@@ -276,6 +285,16 @@ class Rig:
                     return 0
             NEVER.wait(0.3)
         return left
+
+
+def _rooms(s: Any, building: Place, codes: list[str]) -> None:
+    """So many rooms of the building, without door codes."""
+    if codes:
+        values = {"kind": PlaceKind.ROOM, "parent_id": building.id, "path": "/"}
+        s.execute(sa.insert(Place), [{"code": code, "name": code, "label": code, **values} for code in codes])
+        s.execute(
+            sa.text(f"update place set path = concat('{building.path}', id, '/') where parent_id = {building.id}")
+        )
 
 
 def _answers(address: str) -> bool:
