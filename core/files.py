@@ -16,7 +16,7 @@ from core.config import ConfigError, Files
 from core.errors import NotFound, NotNow
 
 _log = log.get(__name__)
-_KEY = re.compile(r"^[A-Z]{2}\d{6}[0-9A-Z]{10}(\.[a-z0-9]{1,8})?$")
+_KEY = re.compile(r"[A-Z]{2}\d{6}[0-9A-Z]{10}(\.[a-z0-9]{1,8})?")
 
 
 class FileStore(ABC):
@@ -52,7 +52,7 @@ class FileStore(ABC):
 
 
 def _checked(key: str) -> str:
-    if not _KEY.match(key):
+    if not _KEY.fullmatch(key):
         raise NotFound(what="file")
     return key
 

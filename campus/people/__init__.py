@@ -21,7 +21,6 @@ from campus.people.directory import (
     find_people,
     person_card,
 )
-from campus.people.own_data import Me, me, own_data
 from campus.people.sign_in import (
     NotOnCampus,
     TicketUsed,
@@ -33,6 +32,7 @@ from campus.people.sign_in import (
     sign_in_with_code,
     sign_in_with_sso_ticket,
 )
+from campus.people.stored import Me, me, own_data
 from campus.privacy import (
     PRIVACY,
     ConsentNeeded,
