@@ -1,7 +1,8 @@
 """What the sandbox remembers: one SQLite file, one connection, one lock.
 
 WAL with synchronous=OFF: a write is with the operating system when the call returns, so it survives
-`kill -9` of the sandbox (not of the machine) and costs some ten microseconds.
+`kill -9` of the sandbox (not of the machine) and costs some ten microseconds. A counting run (`grouped`) commits
+what came within 20 ms together, and a `kill -9` may cost it those.
 """
 
 import json
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+GROUP_S = 0.02
 SCHEMA = """
 create table if not exists value (key text primary key, json text not null);
 create table if not exists counter (purpose text primary key, next integer not null);
@@ -67,7 +69,7 @@ TABLES = (
 class Store:
     """SQLite behind a lock that a thread may take again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, grouped: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self._depth = 0
@@ -76,11 +78,29 @@ class Store:
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=off")
         self._db.executescript(SCHEMA)
+        self._stop = threading.Event()
+        self._committer: threading.Thread | None = None
+        if grouped:
+            self._committer = threading.Thread(target=self._commit_now_and_then, name="sandbox-commit", daemon=True)
+            self._committer.start()
 
     def close(self) -> None:
-        """The file is closed."""
+        """Everything is written and the file is closed."""
+        self._stop.set()
+        if self._committer:
+            self._committer.join()
         with self.lock:
             self._db.close()
+
+    def _commit_now_and_then(self) -> None:
+        while not self._stop.wait(GROUP_S):
+            self._commit()
+        self._commit()
+
+    def _commit(self) -> None:
+        with self.lock:
+            if self._db.in_transaction and not self._depth:
+                self._db.execute("commit")
 
     @contextmanager
     def deed(self) -> Iterator[None]:
@@ -93,15 +113,22 @@ class Store:
                 finally:
                     self._depth -= 1
                 return
-            self._db.execute("begin immediate")
+            if not self._db.in_transaction:
+                self._db.execute("begin immediate")
+            if self._committer:
+                self._db.execute("savepoint deed")
             self._depth = 1
             try:
                 yield
             except BaseException:
-                self._db.execute("rollback")
+                if self._committer:
+                    self._db.execute("rollback to deed")
+                    self._db.execute("release deed")
+                else:
+                    self._db.execute("rollback")
                 raise
             else:
-                self._db.execute("commit")
+                self._db.execute("release deed" if self._committer else "commit")
             finally:
                 self._depth = 0
 

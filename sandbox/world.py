@@ -27,7 +27,7 @@ class World:
         self.directory = directory
         self.settings = settings.read(directory)
         self.fast = fast
-        self.store = Store(directory / "sandbox.db")
+        self.store = Store(directory / "sandbox.db", grouped=fast)
         self.clock = Clock(self.settings.clock_file)
         self.dice = Dice(self.settings.seed, self.store)
         self.faults = Faults(self.store, self.dice)

@@ -86,6 +86,7 @@ def _send(w: World, account: Account, data: Row) -> Row:
         w.show(
             person["key"], "service", "subscribe", {**seen, "title": template.title, "account": account.name, **link}
         )
+    if not person["crowd"] and not w.fast:
         afterwards(
             lambda: w.callbacks.later(
                 float(w.behaviour["finish_after_s"]), lambda: told(w, account, openid, template.id, msg_id)

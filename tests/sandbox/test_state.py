@@ -124,8 +124,11 @@ def test_reset_begins_the_run_again(quiet: Box) -> None:
     assert quiet.send()["errcode"] == 0
 
 
-def test_a_deed_that_fails_changes_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "s.db")
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_deed_that_fails_changes_nothing(tmp_path: Path, grouped: bool) -> None:
+    store = Store(tmp_path / "s.db", grouped=grouped)
+    with store.deed():
+        store.keep("before", 1)
 
     def half() -> None:
         with store.deed():
@@ -136,8 +139,24 @@ def test_a_deed_that_fails_changes_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         half()
-    assert (store.value("a"), store.value("b")) == (None, None)
     store.close()
+    again = Store(tmp_path / "s.db")
+    assert (again.value("before"), again.value("a"), again.value("b")) == (1, None, None)
+    again.close()
+
+
+def test_a_counting_run_takes_strangers_and_loses_nothing_at_its_end(tmp_path: Path) -> None:
+    box = new_box(tmp_path)
+    box.world.close()
+    box.app = sandbox.create_app(tmp_path, fast=True)
+    token, strangers = box.token("official"), [f"o{n:027}" for n in range(200)]
+    for openid in strangers:
+        body = box.message(touser=openid, client_msg_id=openid)
+        answer = box.call("/wechat/cgi-bin/message/template/send", body, token=token)
+        assert answer["errcode"] == 0
+    assert box.ask("calls")["calls"] == []
+    box.restart()
+    assert {s["client_key"] for s in box.ask("sent")["sent"]} == set(strangers)
 
 
 def test_the_clock_file_moves_the_sandbox_when_somebody_else_writes_it(quiet: Box) -> None:
