@@ -9,17 +9,19 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campus.repairs import faults, filing, matching, words
+from campus.repairs import faults, matching, words
 from campus.repairs.faults import Fault
 from campus.repairs.filing import Emergency, emergency, file_at, page_danger
 from campus.repairs.reading import open_at
 from campus.repairs.scene import Scene
 from campus.repairs.states import OPEN
 from campus.sessions import Known
+from core.db import found
 from models.access import Actor, require
 from models.people import Identity, Person, PersonStatus
 from models.places import DoorCode, Place
@@ -165,24 +167,25 @@ def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
 
 
 def _chatter(s: Session, identity: Known, now: datetime, request_id: str) -> _Chatter:
-    """The person and the live draft behind an identity; with a draft in one statement, for this is the hot path."""
-    row = s.execute(
-        sa.select(Draft, Place, Person)
-        .join(Place, Place.id == Draft.place_id)
-        .outerjoin(
-            Identity,
-            sa.and_(Identity.kind == Draft.identity_kind, Identity.subject == Draft.subject, Identity.live.is_(True)),
-        )
-        .outerjoin(Person, _person())
-        .where(Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject)
+    """The person and the live draft behind an identity, for somebody bound in one statement: this is the hot path."""
+    row: Any = s.execute(
+        sa.select(Person, Draft, Place)
+        .select_from(Identity)
+        .join(Person, _person())
+        .outerjoin(Draft, sa.and_(Draft.identity_kind == Identity.kind, Draft.subject == Identity.subject))
+        .outerjoin(Place, Place.id == Draft.place_id)
+        .where(_is(identity))
     ).one_or_none()
+    person = row[0] if row is not None else None
     if row is None:
-        person = s.scalars(sa.select(Person).join(Identity, _person()).where(_is(identity))).one_or_none()
+        row = s.execute(
+            sa.select(sa.null(), Draft, Place)
+            .join(Place, Place.id == Draft.place_id)
+            .where(Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject)
+        ).one_or_none()
+    if row is None or row[1] is None or row[1].expires_at < now or row[2].retired_at is not None:
         return _Chatter(identity, person, None, None, now, request_id)
-    draft, place, person = row
-    if draft.expires_at < now or place.retired_at is not None:
-        return _Chatter(identity, person, None, None, now, request_id)
-    return _Chatter(identity, person, draft, place, now, request_id)
+    return _Chatter(identity, person, row[1], row[2], now, request_id)
 
 
 def _is(identity: Known) -> sa.ColumnElement[bool]:
@@ -214,10 +217,14 @@ def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
         return HELP if who.draft is None else ChatReply("请回复上面的数字,或发送“报修 问题描述”。", (_form(who.place),))
     if said.isdecimal() and len(said) <= 2 and who.draft is not None:
         return _number(s, who, int(said))
+    if (exact := _exact(s, who, said)) is not None:
+        scene, more, twin_no = exact
+        return _file(s, who, scene, more, way="text", twin=found(s, Ticket, no=twin_no) if twin_no else None)
     known = faults.leaves(s)
     if (line := _understood(s, said, known)) is not None:
         place, fault, more = line
-        return _file(s, who, _scene(s, place, fault), more, way="text", key=None)
+        scene = _scene(s, place, fault)
+        return _file(s, who, scene, more, way="text", twin=_mine(s, who, scene))
     if who.place is None or who.draft is None:
         return ChatReply(
             "没有完全看懂地点和问题。请写成“报修 地点 问题”,例如“报修 D12-402 空调不制冷”,或填写报修单:", (FORM,)
@@ -226,7 +233,26 @@ def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
     if described is None:
         return ChatReply("没有看懂是什么问题,请回复数字,或填写报修单:", (_form(who.place),))
     fault, more = described
-    return _file(s, who, _scene(s, who.place, fault), more, way="scan", key=None)
+    scene = _scene(s, who.place, fault)
+    return _file(s, who, scene, more, way="scan", twin=_mine(s, who, scene))
+
+
+def _exact(s: Session, who: _Chatter, said: str) -> tuple[Scene, str, str | None] | None:
+    """The usual line, a place code and a fault's name as two words, in one statement: with the number of my open ticket."""
+    code, _, rest = said.partition(" ")
+    name, _, more = rest.partition(" ")
+    if not name:
+        return None
+    rows = s.execute(
+        sa.select(Place, FaultType, _my_open(who).scalar_subquery())
+        .join(FaultType, FaultType.name == name)
+        .where(Place.code == matching.plain(code), Place.retired_at.is_(None), *faults.is_leaf())
+        .limit(2)
+    ).all()
+    if len(rows) != 1:
+        return None
+    place, fault, twin_no = rows[0]
+    return Scene(place, fault), more, twin_no
 
 
 def _understood(s: Session, said: str, known: list[Fault]) -> tuple[Place, Fault, str] | None:
@@ -253,7 +279,9 @@ def _scene(s: Session, place: Place, fault: Fault) -> Scene:
     return Scene(place, s.get_one(FaultType, fault.id))
 
 
-def _file(s: Session, who: _Chatter, scene: Scene, text: str, *, way: str, key: str | None) -> ChatReply:
+def _file(
+    s: Session, who: _Chatter, scene: Scene, text: str, *, way: str, key: str | None = None, twin: Ticket | None = None
+) -> ChatReply:
     """The repair is filed and its number answered; or the stopper is; or how to bind first, with the draft kept."""
     if scene.fault.priority == "emergency":
         return _stop(s, who, scene)
@@ -264,8 +292,8 @@ def _file(s: Session, who: _Chatter, scene: Scene, text: str, *, way: str, key: 
             f"{NOT_KNOWN}绑定后回到这里回复 {number},就会报修:{scene.place.label} {scene.fault.name}", (BIND,)
         )
     require(s, who.by, "repair.file")
-    if key is None and (mine := _mine(s, who.person, scene, who.now)) is not None:
-        return _again(mine, scene)
+    if twin is not None:
+        return _again(twin, scene)
     ticket = file_at(s, scene, text=text, by=who.by, now=who.now, requester_id=who.person.id, way=way, idem_key=key)
     if ticket.filed_at != who.now:
         return _again(ticket, scene)
@@ -290,20 +318,32 @@ def _choices(who: _Chatter, scene: Scene) -> list[str]:
     return [scene.fault.code]
 
 
-def _mine(s: Session, person: Person, scene: Scene, now: datetime) -> Ticket | None:
-    """What this person reported there and is still open: a line typed twice is one report. R5."""
-    return s.scalars(
-        sa.select(Ticket)
+def _my_open(who: _Chatter) -> sa.Select[str]:
+    """The number of the newest open ticket that the chatter has for Place and FaultType of the enclosing query."""
+    return (
+        sa.select(Ticket.no)
         .where(
-            Ticket.requester_id == person.id,
-            Ticket.place_id == scene.place.id,
-            Ticket.fault_type_id == scene.fault.id,
+            Ticket.requester_id == (who.person.id if who.person else 0),
+            Ticket.place_id == Place.id,
+            Ticket.fault_type_id == FaultType.id,
             Ticket.state.in_(OPEN),
-            Ticket.filed_at > now - setting(s, filing.SAME_WITHIN),
         )
         .order_by(Ticket.id.desc())
         .limit(1)
-    ).one_or_none()
+        .correlate(Place, FaultType)
+    )
+
+
+def _mine(s: Session, who: _Chatter, scene: Scene) -> Ticket | None:
+    """What the chatter reported there and is still open: a line typed twice is one report."""
+    mine = _my_open(who).scalar_subquery()
+    no = s.scalar(
+        sa.select(mine)
+        .select_from(Place)
+        .join(FaultType, FaultType.id == scene.fault.id)
+        .where(Place.id == scene.place.id)
+    )
+    return found(s, Ticket, no=no) if no else None
 
 
 def _again(ticket: Ticket, scene: Scene) -> ChatReply:

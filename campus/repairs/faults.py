@@ -77,17 +77,18 @@ def tree(s: Session, *, with_retired: bool = False) -> list[FaultNode]:
 def leaves(s: Session) -> list[Fault]:
     """Everything that can be reported, in the office's order."""
     return [
-        Fault(*row) for row in s.execute(sa.select(*_COLUMNS).where(*_leaf()).order_by(FaultType.rank, FaultType.id))
+        Fault(*row) for row in s.execute(sa.select(*_COLUMNS).where(*is_leaf()).order_by(FaultType.rank, FaultType.id))
     ]
 
 
 def fault_named(s: Session, code: str) -> Fault | None:
     """The reportable fault type of that code."""
-    row = s.execute(sa.select(*_COLUMNS).where(FaultType.code == code, *_leaf())).one_or_none()
+    row = s.execute(sa.select(*_COLUMNS).where(FaultType.code == code, *is_leaf())).one_or_none()
     return Fault(*row) if row is not None else None
 
 
-def _leaf() -> tuple[sa.ColumnElement[bool], ...]:
+def is_leaf() -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions on FaultType for what can be reported: in use, with nothing in use below it."""
     child = orm.aliased(FaultType)
     return (
         FaultType.retired_at.is_(None),
@@ -110,7 +111,7 @@ def common_at(s: Session, place: Place, n: int = 6, *, now: datetime) -> list[Fa
     for fresh in (False, True):
         wanted = _order(s, place.kind, now, fresh=fresh)[:n]
         rows = {
-            row.id: Fault(*row) for row in s.execute(sa.select(*_COLUMNS).where(FaultType.id.in_(wanted), *_leaf()))
+            row.id: Fault(*row) for row in s.execute(sa.select(*_COLUMNS).where(FaultType.id.in_(wanted), *is_leaf()))
         }
         if len(rows) == len(wanted):
             break
@@ -133,8 +134,13 @@ def _order(s: Session, kind: PlaceKind, now: datetime, *, fresh: bool) -> list[i
         s.scalars(
             sa.select(FaultType.id)
             .outerjoin(reported, reported.c.fault_type_id == FaultType.id)
-            .where(*_leaf())
-            .order_by(sa.func.coalesce(reported.c.times, 0).desc(), FaultType.rank, FaultType.id)
+            .where(*is_leaf())
+            .order_by(
+                sa.func.coalesce(reported.c.times, 0).desc(),
+                FaultType.priority == "emergency",  # no newcomer is offered a fire first
+                FaultType.rank,
+                FaultType.id,
+            )
             .limit(30)
         )
     )

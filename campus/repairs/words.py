@@ -56,6 +56,7 @@ TRADES: dict[str, str] = {
     "electric": "电工",
     "electrician": "电工",
     "carpenter": "木工",
+    "carpentry": "木工",
     "wood": "木工",
     "mason": "泥瓦工",
     "masonry": "泥瓦工",
@@ -65,6 +66,8 @@ TRADES: dict[str, str] = {
     "lift": "电梯工",
     "fire": "消防",
     "gas": "燃气工",
+    "emergency": "应急抢修",
+    "emergency": "应急",
     "general": "综合维修",
 }
 

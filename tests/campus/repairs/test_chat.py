@@ -151,7 +151,7 @@ def test_a_code_nobody_knows_is_answered_with_the_form(quick):
         assert s.scalar(sa.select(sa.func.count()).select_from(Draft)) == 0
 
 
-def test_a_scan_takes_five_statements_and_a_number_six(quick):
+def test_a_scan_takes_five_statements_a_number_and_a_typed_line_six(quick):
     scan(quick.room)
     code = door(quick.room)
     said: list[str] = []
@@ -160,7 +160,10 @@ def test_a_scan_takes_five_statements_and_a_number_six(quick):
     assert said == ["BEGIN", *["SELECT"] * 3, "UPDATE", "SELECT"]
     said.clear()
     say("1")
-    assert said == ["BEGIN", "SELECT", "SELECT", "INSERT", "INSERT", "INSERT", "INSERT"]
+    assert said == ["BEGIN", *["SELECT"] * 2, *["INSERT"] * 4]
+    said.clear()
+    say("报修 D12-402 灯不亮")
+    assert said == ["BEGIN", *["SELECT"] * 2, *["INSERT"] * 4]
 
 
 @pytest.mark.race
@@ -321,7 +324,7 @@ def test_an_emergency_is_answered_with_the_stopper_and_pages_the_desk_once(quick
     for _ in range(2):
         if how == "number":
             scan(quick.room)
-        reply = say("1" if how == "number" else "报修 D12-402 燃气泄漏", who=who)
+        reply = say("5" if how == "number" else "报修 D12-402 燃气泄漏", who=who)
         assert "请立即开窗离开。 请立即拨打 119" in reply.text
         assert reply.links == (("补填报修单", "/pages/repair/file?place=D12-402&fault=gas"),)
     assert filed() == []
