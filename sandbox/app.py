@@ -3,9 +3,11 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from sandbox import control, pages, sms, sso, wechat, wecom
+from sandbox.answers import Refusal, refused
 from sandbox.settings import both_names
 from sandbox.wire import Wire
 from sandbox.world import World
@@ -20,6 +22,14 @@ def create_app(directory: str | Path, *, fast: bool = False) -> Flask:
     app.json.ensure_ascii = app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has both
     for part in (wechat, wecom, sms, sso, control, pages):
         part.register(app)
+
+    @app.errorhandler(404)
+    @app.errorhandler(405)
+    def no_such_call(error: HTTPException) -> Response | HTTPException:
+        """The platforms answer a wrong path or method in JSON too."""
+        if request.path.startswith(("/wechat/", "/wecom/")):
+            return refused(Refusal(40066 if error.code == 404 else 43002 if request.method == "GET" else 43001))
+        return error
 
     @app.after_request
     def headers(response: Response) -> Response:

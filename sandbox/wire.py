@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sandbox.faults import Fault
+from sandbox.tokens import kill
 from sandbox.world import World
 
 PLATFORMS = ("wechat", "wecom", "sms", "sso")
@@ -126,8 +127,6 @@ class Wire:
                     self._hang(environ)
                 case "token_invalidated":
                     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-                    from sandbox.tokens import kill  # a cycle otherwise: tokens answer through this wire
-
                     kill(self._world, query.get("access_token", ""))
                 case "busy" | "answer" | "daily_limit" | "minute_limit":
                     return said(platform, int(fault.args["errcode"]), fault.args.get("errmsg", ""))

@@ -103,3 +103,9 @@ def test_wecom_gives_one_token_per_corp_and_secret(quiet: Box) -> None:
 
 def test_get_is_not_how_stable_token_is_asked(quiet: Box) -> None:
     assert quiet.web.get("/wechat/cgi-bin/stable_token").json["errcode"] == 43002
+
+
+def test_a_wrong_path_or_method_is_answered_in_json(quiet: Box) -> None:
+    assert quiet.web.get("/wechat/cgi-bin/nothing").json["errcode"] == 40066
+    assert quiet.web.get("/wecom/cgi-bin/message/send").json["errcode"] == 43002
+    assert quiet.web.post("/wecom/cgi-bin/gettoken").json["errcode"] == 43001

@@ -18,6 +18,7 @@ function launcher() {
   $('mini-launch').replaceChildren(
     h('button', { type: 'button', class: 'tile', onclick: () => openPage('') }, h('span', { class: 'logo' }, icon('mini')), h('b', {}, '后勤通'), h('small', {}, '点按进入小程序')))
   $('mini-launch').hidden = false
+  $('app-mini').classList.remove('open')
   $('mini-title').textContent = '小程序'
 }
 
@@ -40,6 +41,7 @@ export function openPage(path) {
   frame = h('iframe', { src: `${service}/m/${query}${hash}`, title: '小程序 后勤通', allow: 'geolocation; camera' })
   opened = person.key
   $('mini-launch').hidden = true
+  $('app-mini').classList.add('open')
   $('mini-title').textContent = '后勤通'
   $('mini-frame').replaceChildren(frame)
 }
@@ -103,7 +105,9 @@ const APIS = {
     return {}
   },
   async setNavigationBarTitle(args) {
-    $('mini-title').textContent = String(args.title || '后勤通').slice(0, 30)
+    const title = String(args.title || '后勤通').slice(0, 30)
+    if ($('web').hidden) frame.title = `小程序 ${title}`
+    else $('web-title').textContent = title
     return {}
   },
   async navigateBack() {
