@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from campus import repairs
+from campus import chat_answers, followers, repairs
 from campus.notices import Accepted, Answer, Declined, NotNow, Planned, Unheard
 from campus.repairs import content
 from core.errors import Busy, Refused, Unknown
 from core.house import House
 from jobs.debts import Ask, Rule
 from models.notices import Channel
+from models.people import IdentityKind
 from platforms.push import Push, SmsPush, SubscribePush, TemplatePush, WeComCard
 
 
@@ -22,6 +23,18 @@ def on(platform: Any) -> Any:
 
 
 EFFECTS: dict[str, Rule | Ask] = {
+    "chat.answer": Ask(
+        begin=chat_answers.begin,
+        call=lambda p, d: (
+            on(p.wecom).send_text([d.subject], d.text)
+            if d.kind is IdentityKind.WECOM
+            else on(p.official).send_text(d.subject, d.text)
+        ),
+        record=chat_answers.record,
+    ),
+    "follower.look": Ask(
+        begin=followers.begin, call=lambda p, d: on(p.official).follower(d.openid), record=followers.record
+    ),
     "repair.dispatch": Rule(lambda s, *, ticket_id, now, **_: repairs.dispatch(s, ticket_id, now=now)),
     "repair.unassigned": Rule(lambda s, *, ticket_id, now, **_: repairs.unassigned(s, ticket_id, now=now)),
     "content.text": Ask(

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from campus import notices, people, places, repairs
+from campus import followers, notices, people, places, repairs
 from campus.repairs import chat
 from campus.sessions import Known
 from core import log
 from core.errors import NotNow
 from models.notices import Channel
-from models.people import IdentityKind
+from models.people import IdentityKind, Person
 from platforms.wechat_message import Message
 from wxbot.replies import Reply, Say
 
@@ -72,14 +72,21 @@ def scan_of_a_link(s: Session, came: Came) -> Reply | None:
 
 def follow(s: Session, came: Came) -> Reply | None:
     """Somebody follows; the campus may know them already."""
-    person = people.on_follow(s, openid=came.message.sender, unionid=None, now=came.now)
+    person = _followed(s, came)
     return WELCOME if person is None else Say(f"{person.name},您好!\n{HELP.text}", HELP.links)
 
 
 def follow_at_a_door(s: Session, came: Came) -> Reply | None:
     """Somebody follows by scanning a door: the door is what they came for."""
-    people.on_follow(s, openid=came.message.sender, unionid=None, now=came.now)
+    _followed(s, came)
     return scan(s, came)
+
+
+def _followed(s: Session, came: Came) -> Person | None:
+    """The person when the campus knows them; the unionid, which the event does not carry, is asked for afterwards."""
+    person = people.on_follow(s, openid=came.message.sender, unionid=None, now=came.now)
+    followers.owe_look(s, openid=came.message.sender, now=came.now)
+    return person
 
 
 def unfollow(s: Session, came: Came) -> Reply | None:

@@ -41,9 +41,12 @@ class Pages:
         return f"{self._base_url}/m/#/{quote(page.lstrip('/'), safe='/?=&%-._~')}"
 
     def link(self, label: str, page: str, *, mini: bool) -> str:
-        """An anchor for the chat. `mini`: WeChat opens the mini-program instead, where there is one."""
+        """An anchor for the chat. `mini`: WeChat opens the mini-program instead, where there is one.
+
+        Binding always opens in H5: there the official account says who it is, and it is its openid that chats.
+        """
         label = label.replace("<", "〈").replace(">", "〉")
-        if mini and self._mini_app_id:
+        if mini and self._mini_app_id and not page.startswith(BIND_PAGE):
             path = quote(page.lstrip("/"), safe="/?=&%-._~")
             return (
                 f'<a data-miniprogram-appid="{self._mini_app_id}" data-miniprogram-path="{path}" '

@@ -1,0 +1,45 @@
+"""Who a new follower is: the platform is asked for the unionid, which no event carries. P2; PROTOCOLS 1.4, 1.14.
+
+A subscribe event names an openid only. When the same person is known by the mini-program under the same unionid, the
+two belong together without anybody binding anything, so the worker asks once per follower.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campus import people
+from core.errors import Refused
+from models.outbox import owe
+from models.people import Follower
+
+TOPIC = "follower.look"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    openid: str
+
+
+def owe_look(s: Session, *, openid: str, now: datetime) -> None:
+    """The platform will be asked about the follower, unless it has said already. The debt holds no openid (P11)."""
+    row = s.execute(sa.select(Follower.id, Follower.unionid).where(Follower.openid == openid)).one_or_none()
+    if row is not None and row.unionid is None:
+        owe(s, TOPIC, key=f"{TOPIC}:{row.id}", due_at=now, follower_id=row.id)
+
+
+def begin(s: Session, *, follower_id: int, now: datetime, **_: Any) -> Looked | None:
+    """Whom to ask about. None when they have left meanwhile."""
+    follower = s.get(Follower, follower_id)
+    return Looked(follower.openid) if follower is not None and follower.follows else None
+
+
+def record(s: Session, looked: Looked, answer: Any, *, now: datetime) -> None:
+    """The unionid is known, and with it perhaps the person. An account without a unionid, or a refusal, changes nothing."""
+    if isinstance(answer, Refused) or not answer.follows or not answer.unionid:
+        return
+    if s.scalar(sa.select(Follower.id).where(Follower.openid == looked.openid)) is not None:
+        people.on_follow(s, openid=looked.openid, unionid=answer.unionid, now=now)
