@@ -3,6 +3,7 @@ import type { Words } from './index'
 /** English, for those who read no Chinese; what is missing here is shown in Chinese. */
 export const en: Words = {
   'app.name': 'Houqin',
+  'common.and': ', ',
   'common.cancel': 'Cancel',
   'common.retry': 'Try again',
   'common.back': 'Back',

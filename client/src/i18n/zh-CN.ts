@@ -1,6 +1,7 @@
 /** Every word the client shows, in Chinese. */
 export const zhCN = {
   'app.name': '后勤通',
+  'common.and': '、',
   'common.cancel': '取消',
   'common.retry': '重试',
   'common.back': '返回',
