@@ -248,6 +248,12 @@ def insert_new(s: Session, model: type[Any], rows: list[dict[str, Any]]) -> int:
     return s.connection().execute(_insert_ignore(sa.inspect(model).local_table), rows).rowcount if rows else 0
 
 
+def insert_if_new(s: Session, model: type[Any], row: dict[str, Any]) -> int | None:
+    """The id of the row, None when a UNIQUE says that it, or its twin, was in before. One round trip, as `insert_new`."""
+    done = s.connection().execute(_insert_ignore(sa.inspect(model).local_table), row)
+    return done.lastrowid if done.rowcount else None
+
+
 @functools.cache
 def _insert_ignore(table: Any) -> sa.Insert:
     # The rows go in as parameters of one statement: compiling a VALUES list of 200 rows costs more than sending it.

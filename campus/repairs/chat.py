@@ -9,9 +9,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from campus.repairs import faults, matching, words
@@ -21,7 +21,7 @@ from campus.repairs.reading import open_at
 from campus.repairs.scene import Scene
 from campus.repairs.states import OPEN
 from campus.sessions import Known
-from core.db import found
+from core.db import found, insert_if_new
 from models.access import Actor, require
 from models.people import Identity, Person, PersonStatus
 from models.places import DoorCode, Place
@@ -61,12 +61,7 @@ NOT_KNOWN = "您还没有绑定校园身份。"
 
 def on_scan(s: Session, *, identity: Known, door_code: str, now: datetime) -> ChatReply:
     """The place, what is being repaired there, and the six commonest faults to choose from; the draft stands. R1."""
-    known = sa.select(Person.id).join(Identity, _person()).where(_is(identity)).scalar_subquery()
-    row = s.execute(
-        sa.select(Place, known)
-        .join(DoorCode, DoorCode.place_id == Place.id)
-        .where(DoorCode.code == door_code.strip().upper(), Place.retired_at.is_(None))
-    ).one_or_none()
+    row = s.execute(_DOOR, {"door": door_code.strip().upper(), **_me(identity)}).one_or_none()
     if row is None:
         return ChatReply("没有认出这个门牌码,可能已经更换。请直接填写报修单:", (FORM,))
     place, person_id = row
@@ -87,24 +82,13 @@ def on_scan(s: Session, *, identity: Known, door_code: str, now: datetime) -> Ch
 def _keep(s: Session, identity: Known, place: Place, choices: list[str], now: datetime) -> None:
     """The chatter's one draft is this one from now on."""
     values = {
-        "place_id": place.id,
-        "choices": choices,
-        "started_at": now,
-        "expires_at": now + setting(s, GOOD_FOR),
-    }
-    whose = (Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject)
-    renewed = s.connection().execute(sa.update(Draft).where(*whose).values(**values))
-    if renewed.rowcount:
+        "place_id": place.id, "choices": choices, "started_at": now, "expires_at": now + setting(s, GOOD_FOR),
+    }  # fmt: skip
+    if s.connection().execute(_RENEWED, values | _me(identity)).rowcount:
         return
-    first = (
-        sa.insert(Draft)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-    )
-    named = {"identity_kind": identity.kind.value, "subject": identity.subject}
-    if s.connection().execute(first.values(**named, **values)).rowcount == 0:  # her other scan was first
-        s.connection().execute(sa.update(Draft).where(*whose).values(**values))
+    first = {"identity_kind": identity.kind.value, "subject": identity.subject} | values
+    if insert_if_new(s, Draft, first) is None:  # her other scan was first
+        s.connection().execute(_RENEWED, values | _me(identity))
 
 
 # ---- typed text ------------------------------------------------------------------------------------------------------
@@ -149,7 +133,7 @@ def on_menu(s: Session, *, identity: Known, key: str, now: datetime) -> ChatRepl
 
 def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
     """My open tickets, newest first, at most five."""
-    person_id = s.scalar(sa.select(Person.id).join(Identity, _person()).where(_is(identity)))
+    person_id = s.scalar(_PERSON_ID, _me(identity))
     if person_id is None:
         return ChatReply(NOT_KNOWN + "绑定后可查看报修进度:", (BIND,))
     rows = s.execute(
@@ -168,32 +152,13 @@ def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
 
 def _chatter(s: Session, identity: Known, now: datetime, request_id: str) -> _Chatter:
     """The person and the live draft behind an identity, for somebody bound in one statement: this is the hot path."""
-    row: Any = s.execute(
-        sa.select(Person, Draft, Place)
-        .select_from(Identity)
-        .join(Person, _person())
-        .outerjoin(Draft, sa.and_(Draft.identity_kind == Identity.kind, Draft.subject == Identity.subject))
-        .outerjoin(Place, Place.id == Draft.place_id)
-        .where(_is(identity))
-    ).one_or_none()
-    person = row[0] if row is not None else None
+    row = s.execute(_PERSON_AND_DRAFT, _me(identity)).one_or_none() or s.execute(_DRAFT, _me(identity)).one_or_none()
     if row is None:
-        row = s.execute(
-            sa.select(sa.null(), Draft, Place)
-            .join(Place, Place.id == Draft.place_id)
-            .where(Draft.identity_kind == identity.kind.value, Draft.subject == identity.subject)
-        ).one_or_none()
-    if row is None or row[1] is None or row[1].expires_at < now or row[2].retired_at is not None:
+        return _Chatter(identity, None, None, None, now, request_id)
+    person, draft, place = row
+    if draft is None or draft.expires_at < now or place.retired_at is not None:
         return _Chatter(identity, person, None, None, now, request_id)
-    return _Chatter(identity, person, row[1], row[2], now, request_id)
-
-
-def _is(identity: Known) -> sa.ColumnElement[bool]:
-    return sa.and_(Identity.kind == identity.kind, Identity.subject == identity.subject, Identity.live.is_(True))
-
-
-def _person() -> sa.ColumnElement[bool]:
-    return sa.and_(Person.id == Identity.person_id, Person.status == PersonStatus.ACTIVE)
+    return _Chatter(identity, person, draft, place, now, request_id)
 
 
 def _number(s: Session, who: _Chatter, number: int) -> ChatReply:
@@ -243,12 +208,8 @@ def _exact(s: Session, who: _Chatter, said: str) -> tuple[Scene, str, str | None
     name, _, more = rest.partition(" ")
     if not name:
         return None
-    rows = s.execute(
-        sa.select(Place, FaultType, _my_open(who).scalar_subquery())
-        .join(FaultType, FaultType.name == name)
-        .where(Place.code == matching.plain(code), Place.retired_at.is_(None), *faults.is_leaf())
-        .limit(2)
-    ).all()
+    mine = who.person.id if who.person else 0
+    rows = s.execute(_EXACT, {"code": matching.plain(code), "name": name, "mine": mine}).all()
     if len(rows) != 1:
         return None
     place, fault, twin_no = rows[0]
@@ -318,31 +279,10 @@ def _choices(who: _Chatter, scene: Scene) -> list[str]:
     return [scene.fault.code]
 
 
-def _my_open(who: _Chatter) -> sa.Select[str]:
-    """The number of the newest open ticket that the chatter has for Place and FaultType of the enclosing query."""
-    return (
-        sa.select(Ticket.no)
-        .where(
-            Ticket.requester_id == (who.person.id if who.person else 0),
-            Ticket.place_id == Place.id,
-            Ticket.fault_type_id == FaultType.id,
-            Ticket.state.in_(OPEN),
-        )
-        .order_by(Ticket.id.desc())
-        .limit(1)
-        .correlate(Place, FaultType)
-    )
-
-
 def _mine(s: Session, who: _Chatter, scene: Scene) -> Ticket | None:
     """What the chatter reported there and is still open: a line typed twice is one report."""
-    mine = _my_open(who).scalar_subquery()
-    no = s.scalar(
-        sa.select(mine)
-        .select_from(Place)
-        .join(FaultType, FaultType.id == scene.fault.id)
-        .where(Place.id == scene.place.id)
-    )
+    asked = {"mine": who.person.id if who.person else 0, "place": scene.place.id, "fault": scene.fault.id}
+    no = s.scalar(_MINE, asked)
     return found(s, Ticket, no=no) if no else None
 
 
@@ -359,3 +299,69 @@ def _detail(no: str) -> str:
 
 def _form(place: Place | None) -> Link:
     return (FORM[0], f"{FORM[1]}?place={place.code}") if place is not None else FORM
+
+
+# ---- the statements of the hot path, built once: putting one together costs more than sending it --------------------------
+
+_IS_ME = sa.and_(
+    Identity.kind == sa.bindparam("me_kind", type_=Identity.kind.type),
+    Identity.subject == sa.bindparam("me"),
+    Identity.live.is_(True),
+)
+_IS_MINE = (
+    Draft.identity_kind == sa.bindparam("me_kind", type_=Draft.identity_kind.type),
+    Draft.subject == sa.bindparam("me"),
+)
+_ACTIVE = sa.and_(Person.id == Identity.person_id, Person.status == PersonStatus.ACTIVE)
+_PERSON_ID = sa.select(Person.id).join(Identity, _ACTIVE).where(_IS_ME)
+_A_PERSON = orm.load_only(Person.name, Person.status, Person.phone_sealed, Person.phone_masked)
+_A_PLACE = orm.load_only(Place.code, Place.label, Place.kind, Place.path, Place.retired_at)
+_A_FAULT = orm.load_only(
+    FaultType.code, FaultType.name, FaultType.priority, FaultType.respond_minutes, FaultType.finish_minutes,
+    FaultType.emergency_phone, FaultType.emergency_text,
+)  # fmt: skip
+_DOOR = (
+    sa.select(Place, _PERSON_ID.scalar_subquery())
+    .join(DoorCode, DoorCode.place_id == Place.id)
+    .where(DoorCode.code == sa.bindparam("door"), Place.retired_at.is_(None))
+    .options(_A_PLACE)
+)
+_RENEWED = (
+    sa.update(Draft)
+    .where(*_IS_MINE)
+    .values({name: sa.bindparam(name) for name in ("place_id", "choices", "started_at", "expires_at")})
+)
+_PERSON_AND_DRAFT = (
+    sa.select(Person, Draft, Place)
+    .select_from(Identity)
+    .join(Person, _ACTIVE)
+    .outerjoin(Draft, sa.and_(Draft.identity_kind == Identity.kind, Draft.subject == Identity.subject))
+    .outerjoin(Place, Place.id == Draft.place_id)
+    .where(_IS_ME)
+    .options(_A_PERSON, _A_PLACE)
+)
+_DRAFT = sa.select(sa.null(), Draft, Place).join(Place, Place.id == Draft.place_id).where(*_IS_MINE).options(_A_PLACE)
+_MY_OPEN = (
+    sa.select(Ticket.no)
+    .where(Ticket.requester_id == sa.bindparam("mine"), Ticket.state.in_(OPEN))
+    .order_by(Ticket.id.desc())
+    .limit(1)
+)
+_MINE = _MY_OPEN.where(Ticket.place_id == sa.bindparam("place"), Ticket.fault_type_id == sa.bindparam("fault"))
+_EXACT = (
+    sa.select(
+        Place,
+        FaultType,
+        _MY_OPEN.where(Ticket.place_id == Place.id, Ticket.fault_type_id == FaultType.id)
+        .correlate(Place, FaultType)
+        .scalar_subquery(),
+    )
+    .join(FaultType, FaultType.name == sa.bindparam("name"))
+    .where(Place.code == sa.bindparam("code"), Place.retired_at.is_(None), *faults.is_leaf())
+    .limit(2)
+    .options(_A_PLACE, _A_FAULT)
+)
+
+
+def _me(identity: Known) -> dict[str, str]:
+    return {"me_kind": identity.kind.value, "me": identity.subject}

@@ -18,6 +18,7 @@ from campus.repairs import content, photos, telling, words
 from campus.repairs.scene import Scene, scene_named
 from campus.repairs.states import OPEN
 from core import crypto, ids, log
+from core.db import insert_if_new
 from core.errors import Conflict, Invalid
 from models.access import Actor, require
 from models.audit import audit
@@ -30,6 +31,13 @@ _log = log.get(__name__)
 
 DISPATCH = "repair.dispatch"
 SAME_WITHIN = Setting("repairs.same_within", timedelta(hours=24), source="R5", title="同一地点同类报修视为重复的时间")
+
+
+_FIRST_STEP = sa.insert(TicketStep).values(
+    ticket_id=sa.bindparam("ticket_id"), at=sa.bindparam("at"), action="file", from_state=None,
+    to_state=RepairState.FILED, person_id=sa.bindparam("person_id"), way=sa.bindparam("way"), note=None, facts=None,
+    content=ContentState.PASSED,
+)  # fmt: skip
 
 
 class Emergency(Conflict):
@@ -145,12 +153,10 @@ def file_at(
             raise RuntimeError("the ticket was neither stored nor stood there before")
         return stands
     photos.attach(s, ticket, numbers, "filed", by=by, now=now)
-    s.add(
-        TicketStep(
-            ticket_id=ticket.id, at=now, action="file", from_state=None, to_state=RepairState.FILED, person_id=by.person_id,
-            way=ticket.way, note=None, facts=None, content=ContentState.PASSED,
-        )
-    )  # fmt: skip
+    s.connection().execute(
+        _FIRST_STEP,
+        {"ticket_id": ticket.id, "at": now, "person_id": by.person_id, "way": ticket.way},
+    )
     after = {"place": place.code, "fault": fault.code, "way": ticket.way, "urgent": ticket.urgent}
     audit(s, by, "repair.file", ticket.no, now=now, after=after)
     s.flush()
@@ -275,21 +281,16 @@ def _insert_ignoring_twin(s: Session, ticket: Ticket) -> bool:
     INSERT IGNORE is one round trip where a savepoint is three. What it would swallow besides (over-long text, an
     unknown place) has been checked before.
     """
-    columns = sa.inspect(Ticket).column_attrs.keys()
-    statement = (
-        sa.insert(Ticket)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-    )
-    values = {name: getattr(ticket, name) for name in columns if name != "id"}
-    done = s.connection().execute(statement.values(**values))
-    if done.rowcount != 1:
+    number = insert_if_new(s, Ticket, {name: getattr(ticket, name) for name in _COLUMNS})
+    if number is None:
         return False
-    ticket.id = done.lastrowid
+    ticket.id = number
     orm.make_transient_to_detached(ticket)  # the row is in: from here on the session keeps it like any other
     s.add(ticket)
     return True
+
+
+_COLUMNS = [name for name in sa.inspect(Ticket).column_attrs.keys() if name != "id"]  # noqa: SIM118  no mapping
 
 
 def _filed_before(s: Session, requester_id: int | None, operator_id: int | None, idem_key: str | None) -> Ticket | None:

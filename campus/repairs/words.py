@@ -67,7 +67,6 @@ TRADES: dict[str, str] = {
     "fire": "消防",
     "gas": "燃气工",
     "emergency": "应急抢修",
-    "emergency": "应急",
     "general": "综合维修",
 }
 
