@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ class Directory(FileStore):
         except OSError:
             return False
         finally:
-            probe.unlink(missing_ok=True)
+            with suppress(OSError):  # the directory itself may be what is wrong
+                probe.unlink(missing_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -149,7 +149,7 @@ def post_cancel(no: str, json_data: ReasonIn) -> TicketOut:
 @api.post("/repairs/<no>/accept")
 @signed_in
 @limited("moves")
-@api.input(NothingIn, example={})
+@api.input(NothingIn, examples={"nothing": {"value": {}}})
 @api.output(TicketOut)
 def post_accept(no: str, json_data: NothingIn) -> TicketOut:
     """The requester accepts the work; the repair is closed (R10)."""
@@ -179,7 +179,7 @@ def post_rate(no: str, json_data: RatingIn) -> TicketOut:
 @api.post("/repairs/<no>/take")
 @signed_in
 @limited("moves")
-@api.input(NothingIn, example={})
+@api.input(NothingIn, examples={"nothing": {"value": {}}})
 @api.output(TicketOut)
 def post_take(no: str, json_data: NothingIn) -> TicketOut:
     """The worker takes the repair (接单); the requester is told (R9)."""

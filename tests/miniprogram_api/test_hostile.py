@@ -77,7 +77,7 @@ def raw(asking, body, **headers):
         pytest.param(b"[]", 422, id="a list"),
         pytest.param(b'{"quantity":' + b"9" * 4000 + b"}", 422, id="4000 digits"),
         pytest.param(b'{"quantity":' + b"9" * 5000 + b"}", 400, id="5000 digits"),
-        pytest.param(json.dumps({f"k{n}": n for n in range(5000)}).encode(), 422, id="5000 names"),
+        pytest.param(json.dumps({f"k{n}": n for n in range(3000)}).encode(), 422, id="3000 names"),
         pytest.param(b'{"__proto__":{"a":1},"constructor":1}', 422, id="prototype"),
     ],
 )
