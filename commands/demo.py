@@ -1,10 +1,12 @@
 """`houqin demo`: a school that does not exist, for a first look, drills and benchmarks. DESIGN §3."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
+import sqlalchemy as sa
 
 from campus import demo
 from commands.demo_config import config
@@ -13,6 +15,7 @@ from core import clock
 from core.clock import monotonic
 from core.db import reading, run
 from core.errors import CampusError
+from models.places import DoorCode, Place, PlaceKind
 
 
 @click.group("demo")
@@ -76,10 +79,26 @@ def data(
         click.echo(f"the holidays of {year} are not announced yet: only the statutory days are known")
     text = _sign_ins(made.sign_ins)
     click.echo(text)
+    if sandbox_toml is not None:
+        _hang_doors(sandbox_toml.parent / "doors.json")
     if sign_in_file is not None:
         sign_in_file.parent.mkdir(parents=True, exist_ok=True)
         sign_in_file.touch(mode=0o600)
         sign_in_file.write_text(text + "\n", "utf-8")
+
+
+def _hang_doors(path: Path) -> None:
+    """The sandbox's phone can scan the doors of one building, and those of the others' entrances."""
+    with reading() as s:
+        rows = s.execute(
+            sa.select(DoorCode.code, Place.label)
+            .join(Place, Place.id == DoorCode.place_id)
+            .where(sa.or_(Place.code.like("D12-4%"), Place.kind == PlaceKind.BUILDING))
+            .order_by(Place.kind.desc(), Place.code)
+        )
+        path.write_text(
+            json.dumps([{"code": row.code, "label": row.label} for row in rows], ensure_ascii=False), "utf-8"
+        )
 
 
 def _pairs(totp: tuple[str, ...]) -> dict[str, str]:

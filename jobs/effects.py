@@ -107,6 +107,6 @@ def message(house: House, planned: Planned) -> Push:
             )
 
 
-def link(house: House, page: str | None, way: str) -> str | None:
-    """The H5 address of a client page; `way` tells the page which sign-in to use, so that it opens signed in (N7)."""
-    return f"{house.config.server.base_url}/m/?way={quote(way)}#{page}" if page else None
+def link(house: House, page: str | None, via: str) -> str | None:
+    """The H5 address of a client page; `via` tells the page which sign-in to use, so that it opens signed in (N7)."""
+    return f"{house.config.server.base_url}/m/?via={quote(via)}#{page}" if page else None
