@@ -177,7 +177,7 @@ def _workers(rows: Rows, dice: Random, grounds: Grounds, crowd: Crowd, person: A
         worker = person(f"G{2001 + index}", PersonKind.WORKER, "HQ-WX")
         foreman = trade not in crowd.by_trade and index >= 2
         crowd.by_trade.setdefault(trade, []).append(worker)
-        for one in {trade, "general"} if dice.random() < 0.2 else {trade}:
+        for one in (trade, "general") if dice.random() < 0.2 else (trade,):
             rows.add(WorkerTrade, person_id=worker, trade=one)
         if trade == "lift":
             rows.add(WorkerTrade, person_id=worker, trade="emergency")

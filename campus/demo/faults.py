@@ -95,4 +95,8 @@ def plant(rows: Rows) -> dict[str, int]:
                 FaultType, code=leaf, name=called, parent_id=parent, trade=trade, standard_minutes=minutes,
                 dispatch_way=way, hint=hint, rank=max(1, 100 - weight * 5) + rank, **usual, **quiet,
             )  # fmt: skip
+    # What somebody describes in words of their own after a scan (`campus.repairs.chat.OTHER`): the desk reads and sends.
+    by_hand = plain | {"trade": "general", "dispatch_way": DispatchWay.BY_HAND}
+    rest = rows.add(FaultType, code="other_group", name="其他", parent_id=None, rank=1000, **usual, **plain, **quiet)
+    rows.add(FaultType, code="other", name="其他问题", parent_id=rest, rank=1000, **usual, **by_hand, **quiet)
     return leaves

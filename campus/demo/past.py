@@ -54,7 +54,9 @@ def tickets(
     ]
     others = [building for building in grounds.buildings if not building.dorm]
     living = [student for student in crowd.students if student in crowd.homes]
-    for filed_at in sorted(_moments(dice, count, now)):
+    # Rare states must show too: each has one among the newest tickets.
+    certain = {count - 3 * (index + 2): state for index, state in enumerate(RepairState)}
+    for number, filed_at in enumerate(sorted(_moments(dice, count, now))):
         at_home = dice.random() < 0.82
         requester = dice.choice(living)
         room, building = crowd.homes[requester]
@@ -63,7 +65,7 @@ def tickets(
             room = dice.choice(building.rooms)[0]
         kinds = room_faults if at_home else public
         fault = dice.choices(kinds, [kind[4] for kind in kinds])[0]
-        _one(rows, dice, crowd, fault, requester, room, building, filed_at, now)
+        _one(rows, dice, crowd, fault, requester, room, building, filed_at, now, certain.get(number))
 
 
 def _moments(dice: Random, count: int, now: datetime) -> list[datetime]:
@@ -88,11 +90,13 @@ def _moments(dice: Random, count: int, now: datetime) -> list[datetime]:
 def _one(
     rows: Rows, dice: Random, crowd: Crowd, fault: tuple[int, str, str, str, int], requester: int, room: int,
     building: Building, filed_at: datetime, now: datetime,
+    certain: RepairState | None = None,
 ) -> None:  # fmt: skip
     fault_id, _, called, trade, _ = fault
     age = (now - filed_at) / timedelta(days=1)
     choices: Sequence[tuple[str, int]] = next(states for most, states in STATES if age <= most)
-    state = RepairState(dice.choices([name for name, _ in choices], [weight for _, weight in choices])[0])
+    drawn = RepairState(dice.choices([name for name, _ in choices], [weight for _, weight in choices])[0])
+    state = certain or drawn
     way = dice.choices([name for name, _ in WAYS], [weight for _, weight in WAYS])[0]
     desk = crowd.leads.get("zhao") if way == "desk" else None
     worker = crowd.duty.get((building.id, trade)) or dice.choice(crowd.by_trade[trade])
