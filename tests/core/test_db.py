@@ -4,7 +4,7 @@ from sqlalchemy.exc import OperationalError
 
 from core import db
 from core.db import found
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from models.people import Department
 from models.places import Place
 from tests.kit import make_place
@@ -87,3 +87,19 @@ def test_the_count_would_be_wrong_without_hold(mariadb, rush):
     rush(count_up, range(200), threads=16)
     with mariadb.reading() as s:
         assert int(s.scalar(sa.select(Department.name))) < 200
+
+
+def test_a_counted_refusal_keeps_what_it_wrote_and_any_other_does_not(either_db):
+    class Counted(Conflict):
+        counted = True
+
+    def refuse(s, code, kind):
+        s.add(Department(code=code, name=code))
+        s.flush()
+        raise kind
+
+    for code, kind in (("kept", Counted), ("gone", Conflict)):
+        with pytest.raises(kind):
+            db.run(lambda s, code=code, kind=kind: refuse(s, code, kind))
+    with db.reading() as s:
+        assert s.scalars(sa.select(Department.code)).all() == ["kept"]
