@@ -32,6 +32,7 @@ from miniprogram_api.repair_shapes import (
 )
 
 STATES = {"open": "open", "done": "ended", "all": None}
+WAYS = {"sso": "h5", "code": "h5"}  # how somebody signed in is not how the repair came in (R1)
 SAME = {"no": "$response.body#/no"}
 AFTERWARDS = {
     "ticket": {"operationId": "get_repair", "parameters": SAME},
@@ -61,7 +62,7 @@ def post_repair(headers_data: IdemKey, json_data: RepairIn) -> tuple[TicketOut, 
             text=json_data.text,
             by=by,
             now=now,
-            way="scan" if json_data.door else None,
+            way="scan" if json_data.door else WAYS.get(by.way),
             photos=json_data.photos,
             quantity=json_data.quantity or 1,
             severity=json_data.severity or "normal",

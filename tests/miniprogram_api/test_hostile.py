@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import pytest
 
@@ -167,3 +168,21 @@ def test_an_answer_that_would_not_be_read_is_not_made(as_, world):
 def test_what_is_no_token_opens_nothing(client, world, token):
     answer = client.get("/api/v1/me", headers={"Authorization": token})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+BOMBS = {
+    "deep": b"[" * 60_000,
+    "wide": json.dumps({f"k{n}": n for n in range(3000)}).encode(),
+    "digits": b'{"quantity":' + b"9" * 60_000 + b"}",
+    "escapes": b'{"text":"' + b"\\u00e9" * 10_000 + b'"}',
+    "objects": b'{"a":' * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_next_to_nothing(as_, world, name):
+    raw(as_("requester"), b"{}")  # what is only done once is done
+    began = time.process_time()
+    answer = raw(as_("requester"), BOMBS[name])
+    assert 400 <= answer.status_code < 500
+    assert time.process_time() - began < 0.05
