@@ -1,15 +1,22 @@
 """The controls: our own processes with one promise broken, for showing that a drill would notice.
 
-`python -m tests.drills.broken VARIANT WORDS…` runs `houqin WORDS…` with that variant's change.
+`python -m tests.drills.broken VARIANT WORDS…` runs `houqin WORDS…` with that variant's change. `houqin serve` becomes
+gunicorn, which loads `tests.drills.broken:create_app()` in place of `app:create_app()`.
 """
 
+import os
+import queue
 import sys
+import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from models import outbox
+
+VARIANT = "HOUQIN_DRILL_VARIANT"
 
 
 def mark_before_send() -> None:
@@ -25,14 +32,86 @@ def mark_before_send() -> None:
     outbox.claim = claim_and_settle
 
 
-VARIANTS: dict[str, Callable[[], None]] = {"mark_before_send": mark_before_send}
+def answer_before_commit() -> None:
+    """A callback is answered when its deed is done, and committed a moment later. K3."""
+    from wxbot.inbox import Inbox, Kept
+
+    do, late = Inbox.do, threading.Event()
+
+    def answer_first(self: Inbox, door: str, key: str, deed: Callable[[Session], str], now: datetime) -> Kept:
+        said: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def and_tell(s: Session) -> str:
+            reply = deed(s)
+            s.flush()
+            said.put(Kept(reply, now, first=True))
+            late.wait(0.3)
+            return reply
+
+        def work() -> None:
+            try:
+                with self.visit():
+                    said.put(do(self, door, key, and_tell, now))
+            except Exception as why:
+                said.put(why)
+
+        threading.Thread(target=work, daemon=True).start()
+        answer = said.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer  # type: ignore[no-any-return]  # a queue knows no types
+
+    Inbox.do = answer_first  # type: ignore[method-assign]  # that is the variant
+
+
+def dedupe_in_redis() -> None:
+    """Which message came before is known to Redis alone. K4."""
+    from core import config, redis
+    from wxbot.inbox import Inbox, Kept
+
+    cache = redis.connect(config.load(os.environ["HOUQIN_CONFIG"]).redis.url.get_secret_value())
+
+    def do(self: Inbox, door: str, key: str, deed: Callable[[Session], str], now: datetime) -> Kept:
+        if (before := cache.get(f"came:{door}:{key}")) is not None:
+            return Kept(before, now, first=False)
+        reply = self._database.run(deed)
+        cache.put(f"came:{door}:{key}", reply, ttl_s=3600)
+        return Kept(reply, now, first=True)
+
+    Inbox.do = do  # type: ignore[method-assign]  # that is the variant
+
+
+VARIANTS: dict[str, Callable[[], None]] = {
+    one.__name__: one for one in (mark_before_send, answer_before_commit, dedupe_in_redis)
+}
+
+
+def create_app() -> Any:
+    """What gunicorn loads for a variant of the web process."""
+    import app
+
+    VARIANTS[os.environ[VARIANT]]()
+    return app.create_app()
+
+
+def _serve_the_variant() -> None:
+    execv = os.execv
+
+    def with_our_app(path: str, words: list[str]) -> None:
+        execv(path, ["tests.drills.broken:create_app()" if word == "app:create_app()" else word for word in words])
+
+    os.execv = with_our_app  # type: ignore[assignment]  # it never returns, and nobody asks
 
 
 def main() -> None:
     from commands import main as houqin
 
     _, variant, *words = sys.argv
-    VARIANTS[variant]()
+    if "serve" in words:
+        os.environ[VARIANT] = variant
+        _serve_the_variant()
+    else:
+        VARIANTS[variant]()
     sys.argv = ["houqin", *words]
     houqin()
 
