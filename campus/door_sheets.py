@@ -22,7 +22,7 @@ h1 { string-set: where content(); font-size: 0; line-height: 0; margin: 0; color
 .page { page-break-after: always }
 .page:last-child { page-break-after: auto }
 table { border-collapse: collapse; width: 100%; table-layout: fixed }
-td { border: 0.3mm dashed #999; height: 66mm; text-align: center; vertical-align: middle; padding: 2mm }
+td { border: 0.3mm dashed #999; height: 61mm; text-align: center; vertical-align: middle; padding: 2mm }
 .place { font-size: 13pt; font-weight: bold; overflow-wrap: anywhere }
 .hint { font-size: 8.5pt; color: #333; margin-top: 1mm }
 .code { font-family: monospace; font-size: 8pt; color: #333 }

@@ -156,6 +156,20 @@ def test_the_sheet_is_a_pdf_that_fetches_nothing(d12):
     assert door_sheets.pdf(doors, title="4层", base_url="https://hq.example").startswith(b"%PDF-")
 
 
+@pytest.mark.parametrize(("labels", "pages"), [(0, 1), (12, 1), (13, 2), (31, 3)])
+def test_twelve_labels_fit_on_a_page(labels, pages):
+    from weasyprint import HTML
+
+    place = Place(code="D12-402", label="东校区 研究生公寓12号楼(留学生楼)东单元 402 室 " * 2)
+    page = door_sheets.page_html(
+        [places.Door(place, "D23456789AB", None)] * labels,
+        title="12号楼",
+        base_url="https://hq.example",
+        school="明德大学后勤",
+    )
+    assert len(HTML(string=page).render().pages) == pages
+
+
 def test_missing_door_codes_are_made_once(d12):
     run(lambda s: s.execute(sa.delete(DoorCode)))
     assert run(lambda s: places.make_door_codes(s, code="D12", by=SYSTEM, now=NOON)) == 5
