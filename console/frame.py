@@ -80,6 +80,8 @@ def forget_session(answer: AnyResponse) -> AnyResponse:
 def _size() -> None:
     if request.endpoint in UPLOADS:
         request.max_content_length = MAX_UPLOAD
+        # werkzeug holds one chunk of 64 KiB and what is left of the one before against this limit, files included.
+        request.max_form_memory_size = 4 * 64 * 1024
 
 
 @bp.before_request

@@ -88,7 +88,8 @@ def _rows() -> list[list[str]]:
     upload = request.files.get("file")
     if upload is None or not upload.filename:
         raise Invalid("请选择 xlsx 或 CSV 文件", fields={"file": "请选择文件"})
-    return sheets.read(upload.read())
+    with upload.stream as stream:
+        return sheets.read(stream.read())
 
 
 def _xlsx(rows: Any, name: str, title: str) -> Response:

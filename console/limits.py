@@ -17,7 +17,14 @@ PAGES = "600 per minute"
 SIGN_IN = "10 per minute; 60 per hour"
 REVEAL = "30 per minute"
 
-limiter = Limiter(key_func=client_ip, headers_enabled=False, swallow_errors=True)
+limiter = Limiter(
+    key_func=client_ip,
+    strategy="moving-window",
+    key_prefix="houqin-console",
+    in_memory_fallback_enabled=True,
+    headers_enabled=False,
+    swallow_errors=True,
+)
 
 
 def _a_file() -> bool:
@@ -31,10 +38,8 @@ def furnish(app: Flask) -> None:
     """The app counts requests to the console."""
     house: Any = app.extensions["houqin"]
     url = house.cache.url
-    app.config.setdefault("RATELIMIT_STORAGE_URI", f"redis+{url}" if url.startswith("unix:") else url)
-    app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
-    app.config.setdefault("RATELIMIT_STRATEGY", "moving-window")
-    app.config.setdefault("RATELIMIT_KEY_PREFIX", "console")
+    app.config["RATELIMIT_STORAGE_URI"] = f"redis+{url}" if url.startswith("unix:") else url
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
     limiter.init_app(app)
 
 

@@ -32,7 +32,7 @@ document.addEventListener("alpine:init", () => {
       if (turn !== this.asked || document.activeElement !== this.$refs.q) return;
       this.found = found || [];
       this.at = 0;
-      this.open = true;
+      this.open = this.found.length > 0 || this.$refs.q.value.trim() !== "";
       this.draw(found === null ? "暂时查不到,请再试" : "没有找到");
     },
     draw(nothing) {
