@@ -22,8 +22,9 @@ h1 { string-set: where content(); font-size: 0; line-height: 0; margin: 0; color
 .page { page-break-after: always }
 .page:last-child { page-break-after: auto }
 table { border-collapse: collapse; width: 100%; table-layout: fixed }
-td { border: 0.3mm dashed #999; height: 61mm; text-align: center; vertical-align: middle; padding: 2mm }
-.place { font-size: 13pt; font-weight: bold; overflow-wrap: anywhere }
+td { border: 0.3mm dashed #999; height: 63mm; text-align: center; vertical-align: middle; padding: 1mm }
+.place { font-size: 13pt; line-height: 1.2; max-height: 2.4em; overflow: hidden; font-weight: bold; overflow-wrap: anywhere }
+.long { font-size: 9pt }
 .hint { font-size: 8.5pt; color: #333; margin-top: 1mm }
 .code { font-family: monospace; font-size: 8pt; color: #333 }
 img { width: 36mm; height: 36mm; margin: 1mm 0 }
@@ -62,8 +63,9 @@ def page_html(doors: Sequence[Door], *, title: str, base_url: str, school: str) 
 
 def _label(door: Door, base_url: str, school: str) -> str:
     qr: Any = segno.make(link(door, base_url), error="m", micro=False)
+    long = " long" if len(door.place.label) > 26 else ""
     return (
-        f'<td><div class="place">{html.escape(door.place.label)}</div>'
+        f'<td><div class="place{long}">{html.escape(door.place.label)}</div>'
         f'<img src="{qr.svg_data_uri(border=2)}" alt="">'
         f'<div class="code">{html.escape(door.place.code)} · {door.door_code}</div>'
         f'<div class="hint">微信扫一扫,{html.escape(school)}报修</div></td>'
