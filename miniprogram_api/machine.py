@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, Response, abort, jsonify, request
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
 from sqlalchemy.orm import Session
 
-from core import clock, crypto, log, metrics, web
+from core import clock, crypto, db, log, metrics, web
 from core.db import reading
 from core.errors import CampusError, Forbidden
 from core.house import house
+from models import migrations
 from models.job_runs import JobRun
 
 machine = Blueprint("machine", __name__)
@@ -41,7 +42,7 @@ def get_healthz() -> Response:
 def get_readyz() -> tuple[Response, int]:
     """Whether a request would be served: 200 or 503, and each part by name."""
     needed = {"database": _works(_database), "files": _works(house().files.up)}
-    told = {"redis": _works(house().cache.up), "worker": _works(_worker)}
+    told = {"redis": _works(house().cache.up), "worker": _works(_worker), "migrations": _works(_migrated)}
     ready = all(needed.values())
     parts = {name: "ok" if works else "away" for name, works in {**needed, **told}.items()}
     return jsonify(status="ok" if ready else "not ready", parts=parts), 200 if ready else 503
@@ -60,6 +61,15 @@ def _database() -> bool:
     with reading() as s:
         s.execute(sa.select(JobRun.id).limit(1))
     return True
+
+
+def _migrated() -> bool:
+    """The tables are those of this release (`houqin db upgrade`). Looked at until it is so."""
+    known = current_app.extensions.setdefault("houqin.migrated", set())
+    engine = db.database().engine
+    if engine.url not in known and migrations.is_current(engine):
+        known.add(engine.url)
+    return engine.url in known
 
 
 def _worker() -> bool:
