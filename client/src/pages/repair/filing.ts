@@ -35,6 +35,8 @@ export function useFiling() {
   let sent = false
 
   const faults = computed<CommonFault[]>(() => (common.value.length ? common.value : leaves(tree.value)).slice(0, SIX))
+  /** Stands in when somebody sends a photo or a few words only; a school may have none. */
+  const unnamed = computed(() => unnamedFault<CommonFault | Fault>(common.value) ?? unnamedFault(tree.value))
   const hint = computed(() => find(draft.fault?.code)?.hint ?? common.value.find((f) => f.code === draft.fault?.code)?.hint ?? null)
   const find = (code: string | undefined) => (code ? (leaves(tree.value).find((f) => f.code === code) ?? null) : null)
 
@@ -117,9 +119,8 @@ export function useFiling() {
     if (!draft.place) return t('file.need_place')
     if (!draft.fault) {
       if (!draft.text.trim() && !photos.uploads.value.length) return t('file.need_what')
-      const unnamed = unnamedFault<CommonFault | Fault>(common.value) ?? unnamedFault(tree.value)
-      if (!unnamed) return t('file.need_fault')
-      draft.fault = { code: unnamed.code, name: unnamed.name }
+      if (!unnamed.value) return t('file.need_fault')
+      draft.fault = { code: unnamed.value.code, name: unnamed.value.name }
     }
     if (draft.contactPhone.trim() && !PHONE.test(draft.contactPhone.trim())) return t('file.contact_phone_bad')
     return ''
@@ -127,9 +128,14 @@ export function useFiling() {
 
   /** The number of the ticket and whether a message may be sent about it; null when it was not sent. */
   async function send(): Promise<{ no: string; granted: boolean } | null> {
-    trouble.value = lacks()
-    if (trouble.value || sending.value) return null
+    if (sending.value) return null
     sending.value = true
+    if (!draft.fault && !tree.value.length) tree.value = await api.faults().catch(() => [])
+    trouble.value = lacks()
+    if (trouble.value) {
+      sending.value = false
+      return null
+    }
     const asked = askFor(ids).catch(() => ({ asked: 0, granted: 0 })) // first thing in the tap: WeChat insists
     try {
       if (!(await photos.queue.settled()) && !(await withoutFailed())) return null
@@ -177,7 +183,7 @@ export function useFiling() {
   })
 
   return {
-    draft, photos, loading, error, faults, here, same, sending, trouble, emergency, restored, hint,
+    draft, photos, loading, error, faults, unnamed, here, same, sending, trouble, emergency, restored, hint,
     begin, load, scan, goTo, choose, send, keep, worth: () => isWorthKeeping(draft),
   }
 }
