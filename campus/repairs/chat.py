@@ -1,4 +1,4 @@
-"""Reporting a repair in a chat: scan a door, answer a number, or type one line. FEATURES R1, issue text of the first deed.
+"""Reporting a repair in a chat: scan a door, answer a number, or type one line. FEATURES R1.
 
 Pure rules over the session: who is chatting comes in, words and pages go out; the door makes links of the pages. What
 somebody is about to report is a row (`Draft`), one per chatter, good for 15 minutes, so that any process can go on with

@@ -79,7 +79,7 @@ def file_repair(
     """The repair is filed under its number, owed a dispatch, and the requester has it in the inbox.
 
     The same `idem_key` of the same person returns the ticket filed before. `window` is the wanted time, `entry` a note
-    for whoever comes in. Raises PlaceGone, FaultGone, Emergency, AlreadyReported, NotYourPhoto, Invalid. R1, R2.
+    for whoever comes in. Raises PlaceGone, FaultGone, Emergency, AlreadyReported, PhotoUsed, NotFound, Invalid. R1, R2.
     """
     filer = s.get(Person, by.person_id) if by.person_id is not None else None
     require(s, by, "repair.file")
