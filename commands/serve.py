@@ -30,7 +30,7 @@ def command(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
 def arguments(bind: str, workers: int, threads: int) -> list[str]:
     """What gunicorn is told. A request that takes 30 s is a bug; a body waits in nginx, not here."""
     return [
-        "--worker-class", "gthread", "--bind", bind, "--workers", str(workers), "--threads", str(threads),
+        "--worker-class", "core.serving.Worker", "--bind", bind, "--workers", str(workers), "--threads", str(threads),
         "--timeout", "30", "--graceful-timeout", "15", "--keep-alive", "75", "--backlog", "2048",
         "--limit-request-line", "8190", "--limit-request-fields", "64", "--worker-tmp-dir", _shm(), "--log-level", "warning",
     ]  # fmt: skip

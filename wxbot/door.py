@@ -13,14 +13,13 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy.orm import Session
 
-from core import clock, ids, log, metrics
+from core import clock, ids, log, metrics, serving
 from core.config import Config
 from core.db import Database
 from core.errors import CampusError, NotNow
 from platforms.wechat_crypto import SUCCESS, Answer, BadSignature, Envelope, Letter, Stale
 from platforms.wechat_message import MAX_BODY, CallbackError, reply_json, reply_text
 from wxbot import deeds, replies
-from wxbot.gate import Gate
 from wxbot.inbox import Inbox, Kept, callback_database
 
 _log = log.get(__name__)
@@ -68,14 +67,12 @@ class CallbackDoor:
         config: Config,
         database: Database | None = None,
         table: deeds.Table = deeds.TABLE,
-        gate: Gate | None = None,
     ) -> None:
         """Without `database` the door opens its own, which is what production does; a test hands one in."""
         self._app = app
-        self._gate = gate or Gate()
         self._pages = replies.Pages(config)
         self._table = table
-        self.inbox = Inbox(database or callback_database(config.database.url.get_secret_value(), room=self._gate.room))
+        self.inbox = Inbox(database or callback_database(config.database.url.get_secret_value()))
         self._accounts = _accounts(config)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -124,16 +121,16 @@ class CallbackDoor:
         mini = account.name != "wecom"
         key = message.dedupe_key()
         outcome = "done"
-        with self._gate.inside(), self.inbox.visit():
-            if isinstance(deed, replies.Say):
-                kept = self.inbox.keep(account.name, key, self._pages.fixed(deed, mini=mini), now)
-            else:
-                came = deeds.Came(account.name, message, saying, now, f"RQ{ids.letters(14)}")
-                log.remember(request_id=came.request_id)
-                try:
-                    kept, outcome = self._do(account, key, deed, came, mini=mini)
-                finally:
-                    log.forget()
+        self.inbox.begin(serving.waited_s())
+        if isinstance(deed, replies.Say):
+            kept = self.inbox.keep(account.name, key, self._pages.fixed(deed, mini=mini), now)
+        else:
+            came = deeds.Came(account.name, message, saying, now, f"RQ{ids.letters(14)}")
+            log.remember(request_id=came.request_id)
+            try:
+                kept, outcome = self._do(account, key, deed, came, mini=mini)
+            finally:
+                log.forget()
         return _sealed(letter, kept), outcome if kept.first else "repeated"
 
     def _do(self, account: _Account, key: str, deed: deeds.Deed, came: deeds.Came, *, mini: bool) -> tuple[Kept, str]:

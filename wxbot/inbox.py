@@ -8,8 +8,8 @@ stay in the database is bounded, because the platform hangs up after five second
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,14 +18,16 @@ from sqlalchemy import event, exc
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.db import Database, errno, is_away
+from core.db import Database, errno, insert_if_new, is_away
 from core.errors import NotNow
 from models.arrivals import Arrival
 from wxbot.together import Together
 
+QUEUE_S = 1.0  # who has waited longer than this for a thread is asked to come again
 STAY_S = 3.5  # all statements of one callback together; the answer has to leave before the fourth second
 LOCK_WAIT_S = 3  # how long a second arrival waits for the first
 CONNECT_WAIT_S = 1  # and for each answer of its handshake: a frozen server accepts and then says nothing
+POOL = 16  # more threads than this take turns
 POOL_WAIT_S = 0.5
 LAST_TRY_S = 1.0  # what must be left for another try to make sense
 LOCK_TIMED_OUT = 1205
@@ -56,13 +58,13 @@ class _CameBefore(Exception):
     """Leaves a transaction that has nothing to do."""
 
 
-def callback_database(url: str, *, room: int) -> Database:
+def callback_database(url: str, *, pool: int = POOL) -> Database:
     """A database for callbacks alone: it gives up in time, and no page of the console can use up its connections."""
     # SQLite waits inside BEGIN IMMEDIATE and `run` tries three times: three seconds again.
     lock_wait_s = 1 if sa.make_url(url).get_backend_name() == "sqlite" else LOCK_WAIT_S
     return Database(
         url,
-        pool=room,
+        pool=pool,
         pool_wait_s=POOL_WAIT_S,
         lock_wait_s=lock_wait_s,
         connect_wait_s=CONNECT_WAIT_S,
@@ -175,7 +177,7 @@ class Inbox:
             reply = deed(s)
             if reply:
                 s.flush()
-                s.connection().execute(sa.update(Arrival).where(Arrival.id == number).values(reply=reply))
+                s.connection().execute(_ANSWER, {"number": number, "said": reply})
             return Kept(reply, now, first=True)
 
         try:
@@ -201,11 +203,14 @@ class Inbox:
 
     # -- how long it may take
 
-    @contextmanager
-    def visit(self) -> Iterator[None]:
-        """One callback is here; whatever it asks of the database ends in time, all of it together."""
-        self._mine.until = clock.monotonic() + STAY_S
-        yield
+    def begin(self, waited_s: float) -> None:
+        """A callback is here that has waited so long; whatever it asks of the database from now on ends in time.
+
+        Raises NotNow when it is too late to begin: a queue that is served in its order would serve nobody in time.
+        """
+        if waited_s > QUEUE_S:
+            raise NotNow(why="crowded")
+        self._mine.until = clock.monotonic() + STAY_S - waited_s
 
     def _left(self) -> float:
         """Seconds until the answer must leave. Raises NotNow when there are none."""
@@ -234,22 +239,18 @@ def _undo_quickly(connection: sa.Connection) -> None:
 
 def _arrive(s: Session, door: str, key: str, now: datetime) -> int:
     """The row's id. Leaves the transaction when the message came before."""
-    statement = (
-        sa.insert(Arrival)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-        .values(door=door, key=key, reply="", arrived_at=now)
-    )
     try:
-        result = s.connection().execute(statement)
+        number = insert_if_new(s, Arrival, {"door": door, "key": key, "reply": "", "arrived_at": now})
     except exc.OperationalError as why:
         if errno(why) == LOCK_TIMED_OUT:
             raise NotNow(why="the first arrival is still being answered") from why
         raise
-    if not result.rowcount:
+    if number is None:
         raise _CameBefore
-    return int(result.lastrowid)
+    return number
+
+
+_ANSWER = sa.update(Arrival).where(Arrival.id == sa.bindparam("number")).values(reply=sa.bindparam("said"))
 
 
 def _naive(moment: datetime) -> datetime:

@@ -64,7 +64,7 @@ class Doors:
         self._made: list[CallbackDoor] = []
 
     def __call__(self, table: Table = TABLE, **options: Any) -> Platform:
-        own = callback_database(self._database.url, room=8)
+        own = callback_database(self._database.url)
         door = CallbackDoor(app_behind, config=wire.config(), database=own, table=table, **options)
         self._made.append(door)
         return Platform(door)

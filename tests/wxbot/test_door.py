@@ -98,7 +98,7 @@ def test_a_platform_that_is_off_has_no_path(db: Any, noon: None):
     from wxbot.inbox import callback_database
 
     config = wire.config().model_copy(update={"wecom": None, "mini_program": None})
-    door = Client(CallbackDoor(app_behind, config=config, database=callback_database(db.url, room=2)))
+    door = Client(CallbackDoor(app_behind, config=config, database=callback_database(db.url)))
     assert [door.get(sender.path).status_code for sender in PATHS] == [403, 418, 418, 418]
 
 

@@ -58,7 +58,7 @@ json_values = st.recursive(
 
 @pytest.fixture
 def fuzzed(db: Database, noon: None) -> Platform:
-    return Platform(CallbackDoor(app_behind, config=wire.config(), database=callback_database(db.url, room=4)))
+    return Platform(CallbackDoor(app_behind, config=wire.config(), database=callback_database(db.url)))
 
 
 def settle(platform: Platform, sender: wire.Sender, query: str, body: bytes) -> Any:
