@@ -189,15 +189,20 @@ def _worker(s: Session, now: datetime) -> Line:
 
 
 def _debts(s: Session, now: datetime) -> Line:
-    count, oldest = s.execute(
-        sa.select(sa.func.count(), sa.func.min(Debt.owed_at)).where(
-            Debt.state == DebtState.OWED, sa.or_(Debt.due_at <= now, Debt.attempts > 1), Debt.owed_at <= now
-        )
-    ).one()
+    waiting = (Debt.state == DebtState.OWED, sa.or_(Debt.due_at <= now, Debt.attempts > 1), Debt.owed_at <= now)
+    count, oldest = s.execute(sa.select(sa.func.count(), sa.func.min(Debt.owed_at)).where(*waiting)).one()
     if not count:
         return Line("待发送", "up", "没有积压")
+    answers = s.scalars(
+        sa.select(Debt.answer)
+        .where(*waiting, Debt.answer.is_not(None))
+        .group_by(Debt.answer)
+        .order_by(sa.func.count().desc())
+        .limit(3)
+    ).all()
+    heard = f"({'、'.join(str(answer) for answer in answers)})"[:80] if answers else ""
     waits = (now - oldest).total_seconds()
-    return Line("待发送", "slow" if waits > SLOW_AFTER_S else "up", f"{count} 件", oldest)
+    return Line("待发送", "slow" if waits > SLOW_AFTER_S else "up", f"{count} 件{heard}", oldest)
 
 
 def _channels(s: Session, now: datetime) -> list[Line]:

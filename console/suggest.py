@@ -65,6 +65,8 @@ def get_suggest_faults() -> Any:
 def find_places(s: Session, q: str, *, now: datetime) -> list[Place]:
     """Places by code and words, then by the pinyin initials of their building and the number of the room."""
     found = list(places.search(s, q, limit=AT_MOST))
+    last = plain_code(q.split()[-1]) if q else ""
+    found.sort(key=lambda place: (place.code != plain_code(q), place.name.upper() != last))  # 402 before 1402
     if len(found) < AT_MOST and _LETTERS.match(q.lower()):
         found += [place for place in _by_initials(s, q.lower(), now) if place not in found]
     return found[:AT_MOST]
@@ -77,10 +79,10 @@ def _by_initials(s: Session, q: str, now: datetime) -> list[Place]:
     buildings = [place for place, letters in _buildings(s, now) if letters.startswith(head) or head in letters]
     if not rest.strip():
         return sorted(buildings, key=lambda place: (len(place.path), natural(place.code)))[:AT_MOST]
-    number = plain_code(rest)
-    below = sa.or_(*(Place.path.startswith(place.path, autoescape=True) for place in buildings[:20]))
     if not buildings:
         return []
+    number = plain_code(rest)
+    below = sa.or_(*(Place.path.startswith(place.path, autoescape=True) for place in buildings[:20]))
     rooms = s.scalars(
         sa.select(Place)
         .where(
