@@ -9,6 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from campus import files
+from campus.repairs import content
 from campus.repairs import reading as tickets
 from core import clock
 from core.db import reading, run
@@ -16,6 +17,7 @@ from core.house import house
 from miniprogram_api.frame import api, current_actor, gives, signed_in, takes
 from miniprogram_api.kinds import Out, Query
 from miniprogram_api.limits import limited
+from models.files import StoredFile
 
 THUMB_SIDE = 320
 
@@ -29,6 +31,11 @@ class PhotoOut(Out):
 
 class SizeQuery(Query):
     size: Literal["full", "thumb"] = Field("full", description="thumb: at most 320 pixels a side")
+
+
+class KeyQuery(Query):
+    until: int = Field(ge=0, le=2**53)
+    key: str = Field(pattern=r"^[0-9a-f]{32}$")
 
 
 @api.post("/photos")
@@ -64,12 +71,32 @@ def get_photo(no: str, query_data: SizeQuery) -> Response:
     by = current_actor()
     with reading() as s:
         row = tickets.photo(s, file_no=no, by=by)
-    etag = f"{row.sha256[:32]}-{query_data.size}"
+    return shown(row, query_data.size)
+
+
+@api.get("/public/photos/<no>")
+@limited("public")
+@gives("image/jpeg")
+@api.input(KeyQuery, location="query")
+@api.output(FileSchema(type="string", format="binary"), content_type="image/jpeg")
+def get_photo_by_key(no: str, query_data: KeyQuery) -> Response:
+    """The photo, for the platform that checks its content: by a signed address that is good for two hours (P11)."""
+    now = clock.now()
+    with reading() as s:
+        row = content.photo_by_key(s, file_no=no, until=query_data.until, key=query_data.key, now=now)
+    answer = shown(row, "full")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def shown(row: StoredFile, size: str) -> Response:
+    """The photo as an answer that is nothing but a photo. It never changes under its number."""
+    etag = f"{row.sha256[:32]}-{size}"
     if request.if_none_match.contains(etag):
         answer = Response(status=304)
     else:
         data = house().files.get(row.no)
-        answer = Response(thumbnail(data) if query_data.size == "thumb" else data, mimetype=row.mime)
+        answer = Response(thumbnail(data) if size == "thumb" else data, mimetype=row.mime)
     answer.set_etag(etag)
     answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
     answer.headers["Content-Disposition"] = f'inline; filename="{row.no}.jpg"'

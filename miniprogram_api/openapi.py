@@ -70,8 +70,9 @@ PROBLEM = {
         },
     },
 }
+FILE_NO = rf"^FL[0-9]{{6}}[{LETTERS}]{{10}}$"
 PATHS = {  # what stands in an address
-    "no": {"/repairs": rf"^WX[0-9]{{6}}[{LETTERS}]{{10}}$", "/photos": rf"^FL[0-9]{{6}}[{LETTERS}]{{10}}$"},
+    "no": {"/repairs": rf"^WX[0-9]{{6}}[{LETTERS}]{{10}}$", "/photos": FILE_NO, "/public/photos": FILE_NO},
     "code": {"/places": r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$"},
     "door_code": {"/doors": r"^D[0-9A-Z]{10}$"},
 }

@@ -193,7 +193,7 @@ def questions(app: Flask, objects: Objects) -> Iterator[tuple[str, str, set[str]
         values: list[tuple[str, str | None]] = [("", None)]
         name = next(iter(rule.arguments), None)
         if name == "no":
-            photo = "/photos/" in rule.rule
+            photo = "photos/" in rule.rule
             values = (
                 [(objects.photo, "photo"), (objects.loose_photo, "loose_photo")]
                 if photo
@@ -205,7 +205,10 @@ def questions(app: Flask, objects: Objects) -> Iterator[tuple[str, str, set[str]
             with app.test_request_context():
                 path = rule.build({name: value} if name else {})
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                yield method, (path or ("", rule.rule))[1], wanted_for(method, rule.rule, kind, objects)
+                address, wanted = (path or ("", rule.rule))[1], wanted_for(method, rule.rule, kind, objects)
+                if "/public/photos/" in rule.rule:  # for whoever holds a key; nobody here does
+                    address, wanted = f"{address}?until=9999999999&key={'0' * 32}", set()
+                yield method, address, wanted
 
 
 def wanted_for(method: str, rule: str, kind: str | None, objects: Objects) -> set[str] | None:

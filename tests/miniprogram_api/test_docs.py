@@ -37,7 +37,7 @@ def test_what_needs_a_session_says_so():
     open_to_all = {path for (path, _), operation in operations().items() if "security" not in operation}
     assert {path.removeprefix("/api/v1") for path in open_to_all} == {
         "/login/mini", "/login/official", "/login/official/url", "/login/wecom", "/login/wecom/url", "/login/sso",
-        "/login/sso/url", "/login/sso/return", "/login/code", "/privacy", "/public/status", "/wechat/js-config",
+        "/login/sso/url", "/login/sso/return", "/login/code", "/privacy", "/public/status", "/public/photos/{no}", "/wechat/js-config",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -138,3 +139,17 @@ def test_consent_comes_before_the_first_photo(client, world):
     )
     assert (answer.status_code, answer.json["code"]) == (403, "consent_needed")
     assert kept() == 0
+
+
+def test_the_platform_that_checks_it_fetches_a_photo_by_a_signed_address(as_, world, client):
+    from campus.repairs.content import signed_path
+    from core import clock
+
+    nos = [send(as_("requester"), picture()).json["no"] for _ in range(2)]
+    good = signed_path(nos[0], until=clock.now() + timedelta(hours=2))
+    assert client.get(good).mimetype == "image/jpeg"
+    over = signed_path(nos[0], until=clock.now() - timedelta(seconds=1))
+    for wrong in (over, good.replace(nos[0], nos[1]), good[:-1] + ("0" if good[-1] != "0" else "1")):
+        assert client.get(wrong).status_code == 404
+    for nonsense in ("until=1", "key=" + "a" * 32, "until=x&key=y", f"until={10**30}&key=" + "a" * 32):
+        assert client.get(f"/api/v1/public/photos/{nos[0]}?{nonsense}").status_code == 422
