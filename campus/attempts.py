@@ -61,9 +61,3 @@ def count(s: Session, number: str, *, now: datetime) -> None:
 def forget(s: Session, number: str) -> None:
     """The person has proved who she is: earlier wrong tries no longer count."""
     s.execute(sa.delete(BindAttempt).where(BindAttempt.campus_no == number[:64]))
-
-
-def sweep(s: Session, *, now: datetime) -> int:
-    """Tries that can no longer lock anything are gone; how many."""
-    old = now - setting(s, WITHIN) - setting(s, LOCK_FOR)
-    return s.connection().execute(sa.delete(BindAttempt).where(BindAttempt.tried_at < old)).rowcount

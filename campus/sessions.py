@@ -141,9 +141,3 @@ def _end(s: Session, which: sa.ColumnElement[bool], now: datetime) -> int:
     s.flush()
     ended = sa.update(LoginSession).where(which, LoginSession.ended_at.is_(None)).values(ended_at=now)
     return s.connection().execute(ended).rowcount
-
-
-def sweep(s: Session, *, now: datetime, keep: timedelta = timedelta(days=90)) -> int:
-    """Sessions that ended long ago are gone; how many."""
-    old = sa.delete(LoginSession).where(LoginSession.expires_at < now - keep)
-    return s.connection().execute(old).rowcount

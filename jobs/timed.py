@@ -28,8 +28,10 @@ def seal_audit(fence: Fence, house: House) -> None:
 
 def sweep_files(fence: Fence, house: House) -> None:
     """Photos that nothing refers to after 24 h are gone."""
-    for number in fence.run(lambda s: files.sweep(s, now=clock.now())):
-        house.files.delete(number)
+    while numbers := fence.run(lambda s: files.sweep(s, now=clock.now())):
+        for number in numbers:
+            house.files.delete(number)
+        fence.run(lambda s, numbers=numbers: files.swept(s, numbers))
 
 
 def forget_old(fence: Fence, house: House) -> None:
