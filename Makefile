@@ -87,3 +87,22 @@ lint: setup-test ## ruff, mypy strict on the inner house, import directions
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# ---- proving it ----
+
+PYTEST := $(BIN)/python -m pytest -q
+TEST_LOG := var/test
+
+check: setup-test lint ## lint and the fast tests, under a minute
+	$(PYTEST) -n 2 --dist loadfile -m "not race and not browser and not drill and not contract" tests/core tests/models tests/campus tests/jobs tests/platforms tests/wxbot tests/console tests/miniprogram_api
+
+test: setup-test lint console-assets client ## everything: lint, unit, MariaDB and Redis, browser, drills
+	mkdir -p $(TEST_LOG)
+	$(PYTEST) -n 2 --dist loadfile -m "not browser and not drill" tests
+	$(PYTEST) -m "browser" tests
+	$(PYTEST) -m "drill" tests
+	cd client && ../$(NPM) run -s check && ../$(NPM) run -s test
+
+bench: setup-test ## the benchmarks, each a table of ratios
+	$(BIN)/python -m benchmarks.callbacks
+	$(BIN)/python -m benchmarks.notices
