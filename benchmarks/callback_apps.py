@@ -3,24 +3,33 @@
 import os
 from typing import Any
 
-from core import crypto, log
+from pydantic import SecretStr
+
+from core import log
 from tests.wxbot import wire
 
 DATABASE = "HOUQIN_BENCHMARK_DATABASE"
+FILES = "HOUQIN_BENCHMARK_FILES"
 SENDER = wire.OFFICIAL
 
 
 def ours() -> Any:
-    """The callback door as `app.create_wsgi` wires it, before an app that says hello."""
-    from wxbot.door import CallbackDoor
+    """The whole web process as `houqin serve` loads it: the callback door in front of API and console."""
+    import app
 
-    log.set_up(level="WARNING")
-    crypto.use(crypto.Vault(("benchmark",)))
-    return CallbackDoor(hello(), config=wire.config(os.environ[DATABASE]))
+    log.set_up()
+    config = wire.config(os.environ[DATABASE])
+    config = config.model_copy(
+        update={
+            "redis": config.redis.model_copy(update={"url": SecretStr("redis://127.0.0.1:1/0")}),  # never asked here
+            "files": config.files.model_copy(update={"url": f"file:{os.environ[FILES]}"}),
+        }
+    )
+    return app.create_wsgi(app.build_house(config))
 
 
 def hello() -> Any:
-    """(a) A Flask page that says hello."""
+    """A Flask page that says hello, without what every page of ours does; for orientation."""
     from flask import Flask
 
     app = Flask("hello")

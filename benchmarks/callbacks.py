@@ -1,8 +1,9 @@
 """Encrypted official-account callbacks on the production server, beside its hello page and beside wechatpy's example.
 
-Two gunicorn processes with the arguments of `houqin serve`, 32 kept-alive connections, a MariaDB of our own, load
-generator and database on the same cores. (a) is a Flask page that says hello on the same server; (b) is a minimal Flask
-app as wechatpy's documentation shows, which neither dedupes nor stores. Every message is new. The ways take turns
+The whole web process as `houqin serve` starts it (two gunicorn processes), 32 kept-alive connections, a MariaDB of our
+own, load generator and database on the same cores. (a) is the page of that server that says only that it is there,
+/healthz; a bare Flask hello without the log line, headers and counters of our pages is printed beside it. (b) is a
+minimal Flask app as wechatpy's documentation shows, which neither dedupes nor stores. Every message is new. The ways take turns
 within a round, so a slow moment of the machine meets all of them; ratios hold, single figures do not.
 `python -m benchmarks.callbacks [--seconds 2] [--rounds 3] [--json FILE]`.
 """
@@ -25,7 +26,7 @@ import sqlalchemy as sa
 
 import models  # noqa: F401  makes every table known
 from benchmarks import envelope, load
-from benchmarks.callback_apps import DATABASE
+from benchmarks.callback_apps import DATABASE, FILES
 from benchmarks.table import Row, show
 from commands.serve import arguments
 from core import crypto, db
@@ -54,7 +55,8 @@ def serving(factory: str, base: Path) -> Iterator[int]:
     counters.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *arguments(f"127.0.0.1:{port}", PROCESSES, THREADS), f"benchmarks.callback_apps:{factory}()"],
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(counters)},
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(counters), FILES: str(base / "files")},
+        stderr=(base / f"{factory}.log").open("wb"),
     )  # fmt: skip
     try:
         _until_it_answers(port, process)
@@ -136,10 +138,11 @@ def repair(n: int) -> dict[str, Any]:
 # -- measuring
 
 
-def measure(port: int, peer: int, seconds: float, rounds: int) -> dict[str, list[float]]:
+def measure(port: int, peer: int, bare: int, seconds: float, rounds: int) -> dict[str, list[float]]:
     """Answers a second of every way, round by round."""
     ways: dict[str, tuple[int, Callable[[int], list[bytes]]]] = {
-        "hello": (port, lambda n: [load.get(port, "/hello")] * n),
+        "healthz": (port, lambda n: [load.get(port, "/healthz")] * n),
+        "bare hello": (bare, lambda n: [load.get(bare, "/hello")] * n),
         "docs": (peer, lambda n: messages(peer, n, chat)),
         "event": (port, lambda n: messages(port, n, view)),
         "message": (port, lambda n: messages(port, n, chat)),
@@ -151,10 +154,10 @@ def measure(port: int, peer: int, seconds: float, rounds: int) -> dict[str, list
             heard = load.run(
                 where, make(int(7000 * seconds)), connections=CONNECTIONS, seconds=seconds if turn else 0.5
             )
-            if set(heard.statuses) != {200} or heard.unanswered:
+            if set(heard.statuses) - {200, 503} or heard.unanswered:
                 raise RuntimeError(f"{name}: {dict(heard.statuses)}, unanswered {heard.unanswered}")
             if turn:  # the first round warms up
-                found[name].append(heard.per_second)
+                found[name].append(heard.statuses[200] / heard.seconds)  # a 503 is an answer, but not the work
     return found
 
 
@@ -179,8 +182,9 @@ def main() -> None:
         url = servers.new_database(mariadb.port)
         os.environ[DATABASE] = url
         campus(url)
-        with serving("ours", Path(made)) as port, serving("docs", Path(made)) as peer:
-            found = measure(port, peer, chosen.seconds, chosen.rounds)
+        base = Path(made)
+        with serving("ours", base) as port, serving("docs", base) as peer, serving("hello", base) as bare:
+            found = measure(port, peer, bare, chosen.seconds, chosen.rounds)
             print(f"stored: {stored(url)} arrivals and tickets")
             usual = statistics.median(found["message"])
             calm = load.run(
@@ -191,7 +195,7 @@ def main() -> None:
             )
     middle = {name: statistics.median(rates) for name, rates in found.items()}
     for name, rates in found.items():
-        print(f"{name:<8} {middle[name]:>8,.0f}/s   " + " ".join(f"{rate:,.0f}" for rate in rates))
+        print(f"{name:<11} {middle[name]:>8,.0f}/s   " + " ".join(f"{rate:,.0f}" for rate in rates))
     print(
         f"70 %: {len(calm.latencies_s)} answered, {dict(calm.statuses)}, p50 {calm.quantile_ms(0.5):.1f} ms, p99 {calm.quantile_ms(0.99):.1f} ms"
     )
@@ -203,7 +207,7 @@ def main() -> None:
             Row("pipeline without HTTP, beside the floor", pipeline["ours"], pipeline["against"], 1.5, True, "µs"),
             Row("event without a deed, beside (b)", middle["event"], middle["docs"], 1.25, False, "/s"),
             Row("message with durable dedupe, beside (b)", middle["message"], middle["docs"], 0.8, False, "/s"),
-            Row("message that files a repair, beside (a)", middle["repair"], middle["hello"], 0.2, False, "/s"),
+            Row("message that files a repair, beside (a)", middle["repair"], middle["healthz"], 0.2, False, "/s"),
             Row(
                 "p99 at 70 % of saturation, beside the median",
                 calm.quantile_ms(0.99),
