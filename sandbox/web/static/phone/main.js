@@ -37,7 +37,7 @@ function open({ url, page }) {
     // What a page reads off the user agent in the real apps, and cannot here
     if (!to.searchParams.has('via')) to.searchParams.set('via', app === 'wecom' ? 'wecom' : 'official')
   }
-  $('web-title').textContent = to.host
+  $('web-title').textContent = to.pathname.startsWith('/m/') ? '后勤通' : to.host
   const frame = h('iframe', { src: to.href, title: '网页' })
   $('web-frame').replaceChildren(frame)
   $('web').hidden = false
@@ -174,7 +174,8 @@ async function tick(now = false) {
     state = next
     if (first && !person()) throw new Error('sandbox.toml 里没有人')
     for (const item of news.pushes) {
-      since = Math.max(since, item.id)
+      if (item.id <= since) continue // two looks were under way at once, and the other one had it first
+      since = item.id
       arrived(item, first)
     }
     if (first) {
