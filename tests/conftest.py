@@ -60,13 +60,19 @@ def mariadb_url(mariadb_server: Any) -> Iterator[str]:
     servers.drop_database(url)
 
 
+@pytest.fixture(scope="session")
+def _mariadb_kept(mariadb_server: Any) -> Iterator[servers.Kept]:
+    with servers.Kept(mariadb_server.port, Base.metadata) as kept:
+        yield kept
+
+
 @pytest.fixture
-def mariadb(mariadb_url: str) -> Iterator[core_db.Database]:
+def mariadb(_mariadb_kept: servers.Kept) -> Iterator[core_db.Database]:
     """An empty campus on a real MariaDB; `core.db.run` and `reading` use it. Mark such tests `race`."""
-    database = core_db.connect(mariadb_url, pool=32, pool_wait_s=20)
-    Base.metadata.create_all(database.engine)
+    database = core_db.connect(_mariadb_kept.url(), pool=32, pool_wait_s=20)
     yield database
     database.dispose()
+    _mariadb_kept.empty()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.race)])
