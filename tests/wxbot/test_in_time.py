@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from core import clock
 from core.db import Database
@@ -256,3 +257,22 @@ def test_verification_of_wecom_takes_less_than_a_second_while_the_database_is_aw
     began = time.monotonic()
     assert platform.client.get("/wx/wecom", query_string=wire.WECOM.verification(now(), "echo")).data == b"echo"
     assert time.monotonic() - began < 1
+
+
+def test_with_redis_away_the_whole_web_process_answers_as_ever(mariadb: Database, tmp_path: Path):
+    """Only what may be lost is in Redis, and nothing a callback needs. K4."""
+    import app
+
+    config = wire.config(mariadb.url)
+    config = config.model_copy(
+        update={
+            "redis": config.redis.model_copy(update={"url": SecretStr("redis://127.0.0.1:1/0")}),
+            "files": config.files.model_copy(update={"url": f"file:{tmp_path}"}),
+        }
+    )
+    platform = Platform(app.create_wsgi(app.build_house(config)))
+    for number, words in enumerate(("你好", "报修 D12-402 空调不制冷")):
+        status, seconds = timed(platform, wire.text(words, number, now()))
+        assert (status, seconds < 2) == (200, True)
+    assert count(mariadb, Arrival) == 2
+    platform.door.inbox.dispose()
