@@ -3,12 +3,12 @@
 from typing import Any
 
 from flask import render_template, request, url_for
-from wtforms import IntegerField, StringField, TextAreaField
+from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from campus.repairs import faults, words
 from campus.repairs.faults import FaultForm
-from console.forms import Choice, Form, strip
+from console.forms import Choice, Form, Whole, strip
 from console.frame import bp, go, me
 from console.shown import KINDS
 from core import clock
@@ -26,10 +26,10 @@ class FaultTypeForm(Form):
     trade = StringField("工种", [Length(max=60)], description="决定派给谁;可选已有工种或自己填写")
     priority = Choice("级别", PRIORITIES)
     dispatch_way = Choice("派工方式", KINDS[DispatchWay])
-    standard_minutes = IntegerField("标准工时(分钟)", [InputRequired("请填写整数")])
-    respond_minutes = IntegerField("响应时限(分钟)", [InputRequired("请填写整数")])
-    finish_minutes = IntegerField("完工时限(分钟)", [InputRequired("请填写整数")])
-    rank = IntegerField("排序", [InputRequired("请填写整数")], description="小的在前")
+    standard_minutes = Whole("标准工时(分钟)", [InputRequired("请填写整数")])
+    respond_minutes = Whole("响应时限(分钟)", [InputRequired("请填写整数")])
+    finish_minutes = Whole("完工时限(分钟)", [InputRequired("请填写整数")])
+    rank = Whole("排序", [InputRequired("请填写整数")], description="小的在前")
     hint = TextAreaField("自助提示", [Length(max=1000)], description="报修前先给报修人看,例如:先检查空调遥控器电池")
     emergency_phone = StringField("求助电话", [Length(max=20)], description="紧急类型必填")
     emergency_text = TextAreaField("紧急提示", [Length(max=1000)])

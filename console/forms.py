@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import SelectField
+from wtforms import IntegerField, SelectField
 from wtforms.i18n import get_translations
 
 from core import clock
@@ -42,6 +42,16 @@ class Choice(SelectField):
     @property
     def value(self) -> str | None:
         return self.data or None
+
+
+class Whole(IntegerField):
+    """A whole number of a length that a database takes."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and len(str(valuelist[0]).strip()) > 9:
+            self.data = None
+            raise ValueError("数字太大")
+        super().process_formdata(valuelist)
 
 
 def strip(text: str | None) -> str:

@@ -4,14 +4,14 @@ from datetime import date
 from typing import Any
 
 from flask import Response, flash, render_template, request
-from wtforms import BooleanField, IntegerField, StringField, TextAreaField
+from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from campus import office, places, repairs
 from campus.people import find_people
 from campus.repairs import contact, faults, words
 from campus.repairs.search import Filters
-from console.forms import Choice, Form, campus_moment, strip
+from console.forms import Choice, Form, Whole, campus_moment, strip, whole_number
 from console.frame import bp, go, may, me
 from console.limits import REVEAL, limiter
 from console.qr import qr_data
@@ -35,7 +35,7 @@ class TicketForm(Form):
     contact_name = StringField("联系人", [Length(max=60)])
     contact_phone = StringField("电话", [Length(max=20)])
     received_at = StringField("接报时间")
-    quantity = IntegerField("数量", [InputRequired("请填写数量"), NumberRange(1, 999, "数量应为 1 到 999")])
+    quantity = Whole("数量", [InputRequired("请填写数量"), NumberRange(1, 999, "数量应为 1 到 999")])
     severity = Choice("程度", words.SEVERITIES)
     window_from = StringField("希望上门 从")
     window_until = StringField("到")
@@ -55,7 +55,7 @@ def get_tickets() -> Any:
         state=None if state == "all" else state,
         building=args.get("place") or None,
         fault=args.get("fault") or None,
-        worker=args.get("worker", type=int),
+        worker=whole_number(args.get("worker"), "worker"),
         way=args.get("way") or None,
         since=day_of(args.get("since")),
         until=day_of(args.get("until")),
@@ -122,7 +122,7 @@ def get_file(no: str) -> Response:
 @bp.post("/tickets/<no>/assign")
 def post_assign(no: str) -> Any:
     """That worker has the ticket (R8)."""
-    by, now, worker_id = me(), clock.now(), request.form.get("worker", type=int)
+    by, now, worker_id = me(), clock.now(), whole_number(request.form.get("worker"), "worker")
     if worker_id is None:
         raise Invalid(fields={"worker": "请选择维修工"})
     reason = strip(request.form.get("reason")) or None
@@ -133,7 +133,7 @@ def post_assign(no: str) -> Any:
 @bp.post("/tickets/assign")
 def post_assign_many() -> Any:
     """Each chosen ticket is given to that worker, or says why not; one refusal does not undo the others."""
-    by, now, worker_id = me(), clock.now(), request.form.get("worker", type=int)
+    by, now, worker_id = me(), clock.now(), whole_number(request.form.get("worker"), "worker")
     numbers = list(dict.fromkeys(request.form.getlist("no")))[:BATCH]
     reason = strip(request.form.get("reason")) or None
     if worker_id is None or not numbers:
