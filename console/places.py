@@ -7,7 +7,7 @@ from flask import Response, render_template, request, url_for
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
-from campus import door_sheets, office, places
+from campus import door_qr, door_sheets, office, places
 from campus.places import ABOVE
 from console.forms import Choice, Form, strip
 from console.frame import bp, go, may, me
@@ -15,7 +15,7 @@ from console.limits import limiter
 from console.shown import KINDS
 from core import clock
 from core.db import reading, run
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.house import house
 from models.access import require
 from models.people import Person
@@ -53,6 +53,8 @@ def get_places() -> Any:
             inside=office.rooms_below(s, [row.id for row in below]),
             open_tickets=office.open_below(s, below),
             door=_door(s, here),
+            qrs=door_qr.made(s, code=code) if code and may("door.print") else None,
+            mini_on=house().platforms.mini is not None,
             residents=_residents(s, here) if here and may("person.see") else [],
             kinds=_kinds_below(here),
             edit=_edit_form(here) if here else None,
@@ -116,6 +118,29 @@ def post_doors(code: str) -> Any:
     made = door_sheets.pdf(doors, title=top.label, base_url=server.base_url, school=server.school)
     headers = {"Content-Disposition": f'attachment; filename="doors-{top.code}.pdf"'}
     return Response(made, mimetype="application/pdf", headers=headers)
+
+
+@bp.post("/places/<code>/door-qrs")
+@limiter.limit("12 per minute")
+def post_door_qrs(code: str) -> Any:
+    """The official account is asked for its own QR of every door below that has none."""
+    by, now = me(), clock.now()
+    asked = run(lambda s: door_qr.owe_qrs(s, code=code, by=by, now=now))
+    return go("get_places", f"正在申请 {asked} 个公众号门牌码" if asked else "这里的门牌都有公众号码了", at=code)
+
+
+@bp.get("/places/<code>/mini-code.png")
+@limiter.limit("60 per minute")
+def get_mini_code(code: str) -> Any:
+    """The mini-program's code of the door, as a picture."""
+    by = me()
+    with reading() as s:
+        place = places.place_by_code(s, code)
+        require(s, by, "door.print", at=place)
+        door = places.door_code_for(s, place)
+    if (mini := house().platforms.mini) is None:
+        raise NotFound("没有配置小程序")
+    return Response(mini.door_code(door.code, "pages/repair/file"), mimetype="image/png")
 
 
 def _values(form: Any) -> dict[str, Any]:

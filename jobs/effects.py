@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from campus import chat_answers, followers, repairs
+from campus import chat_answers, door_qr, followers, repairs
 from campus.notices import Accepted, Answer, Declined, NotNow, Planned, Unheard
 from campus.repairs import content
 from core.errors import Busy, Refused, Unknown
