@@ -32,6 +32,9 @@ EFFECTS: dict[str, Rule | Ask] = {
         ),
         record=chat_answers.record,
     ),
+    "door.qr": Ask(
+        begin=door_qr.begin, call=lambda p, d: on(p.official).make_door_qr(d.door_code), record=door_qr.record
+    ),
     "follower.look": Ask(
         begin=followers.begin, call=lambda p, d: on(p.official).follower(d.openid), record=followers.record
     ),
