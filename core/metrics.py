@@ -3,7 +3,15 @@
 import os
 
 from prometheus_client import REGISTRY as _OWN
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    start_http_server,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 REQUESTS = Counter("houqin_requests", "Requests answered", ["door", "status"])
@@ -26,3 +34,8 @@ def exposition() -> tuple[bytes, str]:
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types here
     return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def serve(port: int) -> None:
+    """This process's own counters are read at http://127.0.0.1:{port}/metrics from now on: the worker has no web server."""
+    start_http_server(port, addr="127.0.0.1")
