@@ -4,6 +4,8 @@ import { storage } from './store'
 export interface Intent {
   deed: 'sign-in' | 'bind'
   to: string
+  /** The version of the privacy notice that was agreed to before leaving; it can be recorded only once somebody is known. */
+  agreed?: string
 }
 
 const NAME = 'houqin.sso'
@@ -15,5 +17,5 @@ export const keepIntent = (intent: Intent) => storage.set(NAME, { ...intent, at:
 export function intent(): Intent | null {
   const kept = storage.get(NAME) as (Intent & { at: number }) | null
   storage.remove(NAME)
-  return kept && Date.now() - kept.at < LASTS_MS ? { deed: kept.deed, to: kept.to } : null
+  return kept && Date.now() - kept.at < LASTS_MS ? { deed: kept.deed, to: kept.to, agreed: kept.agreed } : null
 }
