@@ -63,7 +63,7 @@ class RepairIn(In):
         True, description="false: refused with 409 already_reported when the same is open here"
     )
     confirmed_emergency: YesNo = Field(
-        True, description="false: refused with 409 emergency when this is one; show its number first"
+        False, description="true once its number has been shown; else an emergency is refused with 409 emergency (R4)"
     )
 
 

@@ -1022,7 +1022,7 @@ export interface components {
         RepairIn: {
             /** @description false: refused with 409 already_reported when the same is open here */
             confirm_duplicate?: boolean;
-            /** @description false: refused with 409 emergency when this is one; show its number first */
+            /** @description true once its number has been shown; else an emergency is refused with 409 emergency (R4) */
             confirmed_emergency?: boolean;
             contact_name?: string | null;
             contact_phone?: string | null;

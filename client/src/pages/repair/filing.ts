@@ -1,7 +1,7 @@
 /** The deed behind the form: where, what, photos, send. The page only draws it. R1, R2, R4, R5 */
 import { computed, reactive, ref, watch } from 'vue'
 import { api } from '@/api'
-import type { CommonFault, Emergency, Fault, PlaceRef, TicketLine } from '@/api/model'
+import type { CommonFault, Emergency, Fault, NewRepair, PlaceRef, TicketLine } from '@/api/model'
 import { ApiError, newKey } from '@/api/request'
 import { t } from '@/i18n'
 import { scanDoor } from '@/lib/door-scan'
@@ -39,6 +39,9 @@ export function useFiling() {
   const unnamed = computed(() => unnamedFault<CommonFault | Fault>(common.value) ?? unnamedFault(tree.value))
   const hint = computed(() => find(draft.fault?.code)?.hint ?? common.value.find((f) => f.code === draft.fault?.code)?.hint ?? null)
   const find = (code: string | undefined) => (code ? (leaves(tree.value).find((f) => f.code === code) ?? null) : null)
+
+  const isEmergency = (code: string | undefined) =>
+    !!(find(code)?.emergency ?? common.value.find((fault) => fault.code === code)?.emergency)
 
   async function begin(door: string | null, place: string | null, wantDraft: boolean) {
     const kept = foundDraft(storage, Date.now())
@@ -139,7 +142,10 @@ export function useFiling() {
     const asked = askFor(ids).catch(() => ({ asked: 0, granted: 0 })) // first thing in the tap: WeChat insists
     try {
       if (!(await photos.queue.settled()) && !(await withoutFailed())) return null
-      const ticket = await api.fileRepair(asNewRepair(draft, photos.queue.numbers, campusIso), draft.key)
+      const repair: NewRepair = asNewRepair(draft, photos.queue.numbers, campusIso)
+      // choosing such a fault has shown the stopper with its number; without this word the service refuses it (R4)
+      if (isEmergency(draft.fault?.code)) repair.confirmed_emergency = true
+      const ticket = await api.fileRepair(repair, draft.key)
       sent = true
       dropDraft(storage)
       return { no: ticket.no, granted: (await asked).granted > 0 }
