@@ -13,16 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campus import sessions
+from campus.access import require_for
 from campus.places import natural
 from campus.repairs.lines import reaching
 from campus.repairs.states import OPEN, OURS
 from core import clock
+from core.db import found
 from core.errors import Invalid, NotFound
 from models.access import Actor, Role, RoleGrant, missing, require
 from models.audit import AuditLine, audit
 from models.cases import Case
 from models.job_runs import JobRun
-from models.notices import NoticeTry
+from models.notices import NoticeTry, SubscriptionQuota
 from models.outbox import Debt, DebtState
 from models.people import Person, PersonStatus
 from models.places import Place, PlaceKind, Resident
@@ -231,6 +234,39 @@ def open_cases(s: Session, *, by: Actor) -> int:
     """How many things wait for an operator. Raises Forbidden."""
     require(s, by, "case.see")
     return s.scalar(sa.select(sa.func.count()).select_from(Case).where(Case.live.is_(True))) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of a one-time template: sends in all, people who can be sent one, people who refused (N3)."""
+
+    sends: int
+    people: int
+    refused: int
+
+
+def quotas(s: Session, *, by: Actor) -> dict[str, Quota]:
+    """The quota of every one-time template that anybody was asked for, by template id. Raises Forbidden. N3."""
+    require(s, by, "notice.see")
+    one = SubscriptionQuota
+    rows = s.execute(
+        sa.select(
+            one.template_id,
+            sa.func.sum(one.remaining),
+            sa.func.count(sa.case((one.remaining > 0, one.id))),
+            sa.func.count(one.refused_at),
+        ).group_by(one.template_id)
+    )
+    return {template: Quota(int(sends), people, refused) for template, sends, people, refused in rows}
+
+
+def sign_out_everywhere(s: Session, *, person_id: int, by: Actor, now: datetime) -> int:
+    """Every session of the person is over, at every door; how many were open. Raises Forbidden, NotFound. P7."""
+    person = found(s, Person, id=person_id)
+    require_for(s, by, "person.edit", person)
+    ended = sessions.end_all(s, person.id, now=now)
+    audit(s, by, "person.sign_out", f"person:{person.campus_no}", now=now, after={"sessions": ended})
+    return ended
 
 
 # ---- the audit --------------------------------------------------------------------------------------------------------

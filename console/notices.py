@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import render_template, request
 
-from campus import notices
+from campus import notices, office
 from campus.notices.fields import CARRIES, LIMITS
 from campus.notices.kinds import FACTS, KINDS
 from campus.notices.templates import TEMPLATED
@@ -74,7 +74,10 @@ def get_templates() -> Any:
     with reading() as s:
         require(s, me(), "notice.see")
         known = {(row.channel, row.kind): row for row in notices.mappings(s)}
-    return render_template("console/notices/templates.html", kinds=KINDS.values(), channels=TEMPLATED, known=known)
+        quotas = office.quotas(s, by=me())
+    return render_template(
+        "console/notices/templates.html", kinds=KINDS.values(), channels=TEMPLATED, known=known, quotas=quotas
+    )
 
 
 @bp.get("/notices/templates/<any(mini, official):channel>/<kind>")

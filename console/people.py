@@ -7,7 +7,7 @@ from flask import render_template, request, url_for
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
-from campus import access, people, places
+from campus import access, office, people, places
 from console.forms import Choice, Form, strip, whole_number
 from console.frame import bp, go, may, me
 from console.limits import REVEAL, limiter
@@ -180,6 +180,14 @@ def post_code(campus_no: str) -> Any:
     by, now = me(), clock.now()
     code = run(lambda s: people.issue_code(s, person_id=id_of(s, campus_no), by=by, now=now))
     return render_template("console/people/code.html", code=code, campus_no=campus_no)
+
+
+@bp.post("/people/<campus_no>/sign-out")
+def post_person_sign_out(campus_no: str) -> Any:
+    """Every session of the person is over, for somebody who lost her phone (P7)."""
+    by, now = me(), clock.now()
+    ended = run(lambda s: office.sign_out_everywhere(s, person_id=id_of(s, campus_no), by=by, now=now))
+    return go("get_person", f"已退出 {ended} 个登录", campus_no=campus_no)
 
 
 @bp.post("/people/<campus_no>/grants")

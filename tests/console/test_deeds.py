@@ -239,3 +239,27 @@ def test_an_upload_may_be_larger_than_a_form(desk):
     assert answer.status_code == 200
     assert "20000" in answer.get_data(as_text=True)
     assert admin.post("/people", name="x" * 100_000).status_code == 413
+
+
+def test_a_retired_place_comes_back_by_undo(desk, campus):
+    admin = desk("admin")
+    assert "place.restore" not in deeds_written()
+    admin.post("/places/D12-402/retire")
+    assert admin.get("/places?at=D12-402").status_code == 404
+    assert admin.post("/places/D12-402/restore").status_code == 303
+    assert admin.get("/places?at=D12-402").status_code == 200
+    assert {"place.retire", "place.restore"} <= set(deeds_written())
+
+
+def test_somebody_who_lost_her_phone_is_signed_out_everywhere(desk, campus):
+    victim = desk("dispatcher", campus_no="T9")
+    assert desk("vice_president").post("/people/T9/sign-out").status_code == 403
+    assert victim.get("/").status_code == 200
+    assert desk("admin").post("/people/T9/sign-out").status_code == 303
+    assert victim.get("/").status_code == 303
+
+
+def test_door_codes_come_as_a_pdf(desk, campus):
+    answer = desk("dispatcher").post("/places/D12-402/doors")
+    assert answer.status_code == 200
+    assert answer.get_data().startswith(b"%PDF")
