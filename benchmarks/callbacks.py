@@ -28,7 +28,7 @@ import models  # noqa: F401  makes every table known
 from benchmarks import envelope, load
 from benchmarks.callback_apps import DATABASE, FILES
 from benchmarks.table import Row, show
-from commands.serve import arguments
+from commands.serve import PROCESSES, THREADS, arguments
 from core import crypto, db
 from models.access import Role, role_rows
 from models.arrivals import Arrival
@@ -39,7 +39,7 @@ from models.repairs import FaultType, Ticket
 from tests import servers
 from tests.wxbot import wire
 
-PROCESSES, THREADS, CONNECTIONS = 2, 8, 32
+CONNECTIONS = 32
 PEOPLE = 400
 SENDER = wire.OFFICIAL
 

@@ -10,11 +10,14 @@ import click
 
 from commands.wired import config_of
 
+PROCESSES = 2
+THREADS = 16  # most of them wait for the database, and those that wait together share its COMMIT
+
 
 @click.command("serve")
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="address:port, or unix:/run/houqin.sock")
-@click.option("--workers", default=2, show_default=True, help="processes")
-@click.option("--threads", default=8, show_default=True, help="threads of each process")
+@click.option("--workers", default=PROCESSES, show_default=True, help="processes")
+@click.option("--threads", default=THREADS, show_default=True, help="threads of each process")
 @click.pass_context
 def command(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
     """Serve the callbacks, the API, the console and the client."""
