@@ -20,7 +20,11 @@ def url(request, tmp_path):
 def fill():
     person, place, fault = make_person(phone="13800001234"), make_place(), make_fault()
     values = {"text": "空调不制冷 🥵", "state": "filed", "way": "mini", "received_at": NOON, "filed_at": NOON}
-    db.run(lambda s: s.add(Ticket(no="WX2609017QK2M9X4CD", place_id=place.id, fault_type_id=fault.id, requester_id=person.id, **values)))
+    db.run(
+        lambda s: s.add(
+            Ticket(no="WX2609017QK2M9X4CD", place_id=place.id, fault_type_id=fault.id, requester_id=person.id, **values)
+        )
+    )
     db.run(lambda s: owe(s, "repair.dispatch", key="repair.dispatch:WX1", due_at=NOON, ticket_no="WX1"))
 
 
@@ -37,7 +41,11 @@ def test_every_revision_goes_back_and_forth_with_data_in_the_tables(url):
     database = db.connect(url)
     fill()
     with db.reading() as s:
-        before = (s.scalar(sa.select(Ticket.text)), s.scalar(sa.select(Person.phone_masked)), s.scalar(sa.select(Debt.key)))
+        before = (
+            s.scalar(sa.select(Ticket.text)),
+            s.scalar(sa.select(Person.phone_masked)),
+            s.scalar(sa.select(Debt.key)),
+        )
     assert before == ("空调不制冷 🥵", "138****1234", "repair.dispatch:WX1")
     database.dispose()
     migrations.downgrade(url, "base")
