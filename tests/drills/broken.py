@@ -15,8 +15,10 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
+from flask import request
 from sqlalchemy.orm import Session
 
+from core import log
 from models import outbox
 
 VARIANT = "HOUQIN_DRILL_VARIANT"
@@ -141,6 +143,30 @@ def default_parser() -> None:
     wechat_message.fields_of = wechat_crypto.fields_of = fields_of
 
 
+def failing_route() -> None:
+    """`/drill/bug` fails, saying what it was asked to say. For K25: no control yet."""
+    import app
+
+    create = app.create_flask
+
+    def create_flask(house: Any) -> Any:
+        made = create(house)
+
+        @made.get("/drill/bug")
+        def bug() -> str:
+            raise RuntimeError(request.args["saying"])
+
+        return made
+
+    app.create_flask = create_flask
+
+
+def without_redaction() -> None:
+    """The same, and log lines go out as they come in. K25."""
+    failing_route()
+    log.redaction = False
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -151,6 +177,8 @@ VARIANTS: dict[str, Callable[[], None]] = {
         any_receive_id,
         any_timestamp,
         default_parser,
+        failing_route,
+        without_redaction,
     )
 }
 

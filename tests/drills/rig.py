@@ -76,6 +76,7 @@ class Rig:
     workers: int = 1
     broken: dict[str, str] = field(default_factory=dict)
     sandbox_latency_ms: float = 5
+    sandbox_counts_only: bool = True
 
     def __enter__(self) -> "Rig":
         self.stack = contextlib.ExitStack()
@@ -123,7 +124,8 @@ class Rig:
         environ = os.environ | {"HOUQIN_CONFIG": str(self.toml), "PYTHONPATH": str(Path(__file__).parents[2])}
         self.sandbox = self._process(
             "sandbox",
-            ("sandbox", "serve", "--dir", str(box), "--fast", "--latency-ms", str(self.sandbox_latency_ms)),
+            ("sandbox", "serve", "--dir", str(box), "--latency-ms", str(self.sandbox_latency_ms))
+            + (("--fast",) if self.sandbox_counts_only else ()),
             environ,
         )
         self.web = self._process(
