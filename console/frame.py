@@ -107,12 +107,16 @@ def _who() -> None:
 
 
 def _session(token: str | None, now: datetime) -> LoginSession | None:
-    """The session of that token: found by looking, kept alive by writing at most once a minute."""
+    """The session of that token: found by looking, kept alive by writing at most once a minute.
+
+    A page that asks again by itself (X-Poll) keeps nothing alive: a desk that was left is left.
+    """
     if not token:
         return None
     with reading() as s:
         session = sessions.session_of(s, token, door=DOOR, now=now)
-    if session is not None and now >= session.seen_at + sessions.SEEN_EVERY:
+    polls = request.headers.get("X-Poll") == "1"
+    if session is not None and not polls and now >= session.seen_at + sessions.SEEN_EVERY:
         session = run(lambda s: sessions.session_of(s, token, door=DOOR, now=now))
     return session
 

@@ -79,7 +79,13 @@ function note(words, kind = "ok") {
   $("#notes").prepend(box);
   fade(box);
 }
+function once(box) {
+  // What a page that asks again by itself is told twice is shown once.
+  const said = box.textContent.trim();
+  for (const other of $$("#notes .note")) if (other !== box && other.textContent.trim() === said) other.remove();
+}
 function fade(box) {
+  once(box);
   if (box.matches(".note-bad")) return;  // a refusal stays until it is read
   setTimeout(() => box.remove(), $("form", box) ? 12000 : 6000);
 }

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from core import clock
+from core import db as core_db
 from core.db import reading, run
 from models.access import LoginSession, RoleGrant
 from tests.console.conftest import make_app, sign_in
@@ -113,6 +114,31 @@ def test_a_session_ends_when_idle_and_in_any_case_after_a_shift(desk, idle, age,
         )
     )
     assert zhao.get("/").status_code == (200 if open else 303)
+
+
+def test_a_page_that_asks_again_by_itself_keeps_no_session_alive(desk):
+    zhao = desk("dispatcher")
+    five_minutes_ago = clock.now() - timedelta(minutes=5)
+    run(lambda s: s.execute(sa.update(LoginSession).values(seen_at=five_minutes_ago)))
+    zhao.get("/", headers={"HX-Request": "true", "X-Poll": "1"})
+    assert seen_at() == five_minutes_ago
+    zhao.get("/")
+    assert seen_at() > five_minutes_ago
+
+
+def seen_at():
+    with reading() as s:
+        return s.scalars(sa.select(LoginSession.seen_at)).one()
+
+
+def test_a_database_that_is_away_is_said_on_a_page_of_ours(desk):
+    zhao = desk("dispatcher")
+    core_db.connect("mysql+pymysql://nobody@127.0.0.1:1/nothing")
+    answer = zhao.get("/")
+    assert answer.status_code == 503
+    assert "暂时办不了" in answer.get_data(as_text=True)
+    assert "Retry-After" in answer.headers
+    assert zhao.get("/", headers={"HX-Request": "true"}).headers["HX-Retarget"] == "#notes"
 
 
 def test_an_expired_session_answers_htmx_with_the_way_to_the_sign_in_page(desk):
