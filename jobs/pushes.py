@@ -10,7 +10,7 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from campus.notices import Answer, Outcome, Planned, Unheard, plan, record
 from core import clock, log
@@ -24,7 +24,8 @@ _log = log.get(__name__)
 
 Send = Callable[[Planned], Awaitable[Answer]]
 RECORD_AT_MOST = 256
-GATHER_S = 0.02
+GATHER_S = 0.04
+_NEVER = threading.Event()
 
 
 class Pushes:
@@ -42,6 +43,7 @@ class Pushes:
         self._to_plan: SimpleQueue[list[Leased] | None] = SimpleQueue()
         self._to_record: SimpleQueue[tuple[Planned, Answer | None] | None] = SimpleQueue()
         self._in_hand = 0
+        self._ending = False
         self._count = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -178,20 +180,24 @@ class Pushes:
         going = True
         while going:
             first = self._to_record.get()
-            batch = [] if first is None else [first]
-            going = first is not None
-            gathered = clock.monotonic() + GATHER_S
-            while going and len(batch) < RECORD_AT_MOST:
-                try:
-                    item = self._to_record.get(timeout=max(0.0, gathered - clock.monotonic()))
-                except Empty:
-                    break
-                if item is None:
-                    going = False
-                else:
-                    batch.append(item)
-            if batch:
-                self._write_down(batch)
+            # Answers are gathered asleep: waking for each one would take the interpreter from the sending thread each time.
+            clock.pause(GATHER_S if first is not None else 0, _NEVER)
+            batch = [item for item in (first, *self._answers()) if item is not None]
+            going = first is not None and not self._ending
+            while batch:
+                self._write_down(batch[:RECORD_AT_MOST])
+                batch = batch[RECORD_AT_MOST:]
+
+    def _answers(self) -> list[tuple[Planned, Answer | None]]:
+        """Everything that has been answered meanwhile."""
+        answers: list[tuple[Planned, Answer | None]] = []
+        while not self._to_record.empty():
+            item = self._to_record.get()
+            if item is None:
+                self._ending = True
+            else:
+                answers.append(item)
+        return answers
 
     def _write_down(self, batch: list[tuple[Planned, Answer | None]]) -> None:
         try:
