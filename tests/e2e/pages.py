@@ -1,7 +1,5 @@
 """The phone and the desk, in the words of the people who hold them."""
 
-from typing import Any
-
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.e2e.house import House
@@ -65,20 +63,37 @@ class Phone:
         return self.at.frame_locator("#web-frame iframe")
 
 
+def field(page: FrameLocator, name: str) -> Locator:
+    """The field that people know by this name: uni-app's H5 names the box around it."""
+    return page.locator(f'[aria-label="{name}"]').locator("input, textarea")
+
+
 class Desk:
-    """An operator's screen."""
+    """An operator's screen: the console alone, or in the right half of the beside page."""
 
     def __init__(self, page: Page, house: House) -> None:
         self.page, self.house = page, house
+        self.at: Page | FrameLocator = page
 
-    def sign_in(self, campus_no: str, at: Any = None) -> None:
+    def beside_a_phone(self) -> Phone:
+        """What `make run` prints: a phone on the left, the console on the right."""
+        self.page.goto(f"{self.house.sandbox_url}/beside?right={self.house.url}/console/")
+        self.at = self.page.frame_locator("iframe[name=console]")
+        return Phone(self.page, self.house, self.page.frame_locator("iframe[name=phone]"))
+
+    def sign_in(self, campus_no: str) -> None:
         """By password and authenticator, as the file of `houqin up` says."""
-        at = at or self.page
         password, code = self.house.operator(campus_no)
-        at.get_by_label("工号").fill(campus_no)
-        at.get_by_label("密码").fill(password)
-        at.get_by_label("动态码").fill(code)
-        at.get_by_role("button", name="登录", exact=True).click()
+        self.at.get_by_label("工号").fill(campus_no)
+        self.at.get_by_label("密码").fill(password)
+        self.at.get_by_label("动态码").fill(code)
+        self.at.get_by_role("button", name="登录", exact=True).click()
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.house.url}/console{path}")
+
+    def find(self, no: str) -> None:
+        """The ticket is open, found by its number."""
+        self.at.get_by_role("searchbox").or_(self.at.get_by_placeholder("搜工单号")).first.fill(no)
+        self.page.keyboard.press("Enter")
+        expect(self.at.locator("h1")).to_contain_text(no)
