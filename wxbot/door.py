@@ -149,7 +149,8 @@ class CallbackDoor:
         except Exception as why:
             _log.error("bug", **facts, exc_info=why)
             kept, outcome = self._after_a_bug(account, key, came.now), "bug"
-        _log.info("callback", **facts, outcome=outcome, first=kept.first)
+        if outcome != "done":  # what was done is in the rule's own line, under the same request id
+            _log.info("callback", **facts, outcome=outcome, first=kept.first)
         return kept, outcome
 
     def _after_a_bug(self, account: _Account, key: str, now: datetime) -> Kept:
