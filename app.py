@@ -20,10 +20,10 @@ CSP = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-u
 _log = log.get(__name__)
 
 
-def build_house(config: Config, *, platforms: Any = None) -> House:
-    """The database, keys, cache, file store and platforms of this process."""
+def build_house(config: Config, *, platforms: Any = None, lean: bool = False) -> House:
+    """The database, keys, cache, file store and platforms of this process. `lean` as in `core.db.Database`."""
     crypto.use(crypto.Vault(tuple(key.get_secret_value() for key in config.server.data_keys)))
-    db.connect(config.database.url.get_secret_value(), pool=config.database.pool)
+    db.connect(config.database.url.get_secret_value(), pool=config.database.pool, lean=lean)
     cache = redis.connect(config.redis.url.get_secret_value())
     for section in config.platforms_off:
         _log.info("platform is off", section=section)

@@ -143,7 +143,7 @@ def work(url: str, port: int, connections: int, report: "mp.SimpleQueue[object]"
     log.set_up(level="ERROR")
     conf = settings(url, port)
     crypto.use(crypto.Vault(("bench",)))
-    db.connect(url)
+    db.connect(url, lean=True)
     notices.register(KIND)
     notices.register(URGENT_KIND)
     cache = NoCache()
@@ -378,7 +378,7 @@ def main(people: int, finished: int, json_file: str | None) -> None:
         url = servers.new_database(server.port)
         crypto.use(crypto.Vault(("bench",)))
         log.set_up(level="ERROR")
-        db.connect(url)
+        db.connect(url, lean=True)  # as the worker does
         Base.metadata.create_all(db.database().engine)
         notices.register(KIND)
         notices.register(URGENT_KIND)

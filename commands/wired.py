@@ -23,7 +23,7 @@ def config_of(ctx: click.Context) -> Config:
     return config
 
 
-def house_of(ctx: click.Context, *, level: str = "WARNING") -> House:
+def house_of(ctx: click.Context, *, level: str = "WARNING", lean: bool = False) -> House:
     """The house of that configuration; this process uses its database from now on."""
     log.set_up(level=level)
-    return app.build_house(config_of(ctx))
+    return app.build_house(config_of(ctx), lean=lean)

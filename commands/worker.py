@@ -26,4 +26,5 @@ def command(ctx: click.Context, connections: int, metrics_port: int | None) -> N
         signal.signal(number, end)
     if metrics_port:
         metrics.serve(metrics_port)
-    Worker(house_of(ctx, level="INFO"), connections=connections).run(stop)
+    # Lean: what a lost connection breaks off is claimed again when its lease ends.
+    Worker(house_of(ctx, level="INFO", lean=True), connections=connections).run(stop)

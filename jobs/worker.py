@@ -20,9 +20,10 @@ _log = log.get(__name__)
 
 LEASE = timedelta(seconds=60)
 IDLE_S = 0.15
+BUSY_S = 0.05
 AWAY_S = 1.0
 CONNECTIONS = 64
-IN_HAND = 512  # notices leased and not recorded: twice what the connections need while the next batch is planned
+IN_HAND = 768  # notices leased and not recorded: what the connections send while the next batch is planned
 BATCH = 256
 THREADS = 8
 GAUGES_EVERY_S = 5.0
@@ -53,6 +54,7 @@ class Worker:
             while not stop.is_set():
                 try:
                     claimed = self._claim()
+                    self._measure()
                     away = False
                 except NotNow:
                     if not away:
@@ -61,9 +63,8 @@ class Worker:
                     clock.pause(AWAY_S, stop)
                     continue
                 self._pay(claimed)
-                self._measure()
-                if len(claimed) < BATCH // 2:
-                    clock.pause(IDLE_S, stop)
+                if len(claimed) < BATCH:
+                    clock.pause(IDLE_S if not claimed else BUSY_S, stop)
         finally:
             if self.schedule:
                 self.schedule.stop()
@@ -85,12 +86,11 @@ class Worker:
         return paid
 
     def _claim(self) -> list[Leased]:
-        """Urgent debts always find room; the others only while the worker is not full."""
-        room = min(BATCH, IN_HAND - self.pushes.in_hand, THREADS * 8 - self._busy)
+        """A whole batch while there is room for one: small batches cost a statement each. Urgent debts are claimed always."""
+        full = self.pushes.in_hand > IN_HAND - BATCH or self._busy > THREADS * 8
+        priorities = (Priority.URGENT,) if full else tuple(Priority)
         now = clock.now()
-        if room <= 0:
-            return run(lambda s: outbox.claim(s, now=now, limit=BATCH, lease_for=LEASE, priorities=(Priority.URGENT,)))
-        return run(lambda s: outbox.claim(s, now=now, limit=room, lease_for=LEASE))
+        return run(lambda s: outbox.claim(s, now=now, limit=BATCH, lease_for=LEASE, priorities=priorities))
 
     def _pay(self, debts: list[Leased]) -> None:
         if notices := [debt for debt in debts if debt.topic == TOPIC]:
