@@ -194,6 +194,8 @@ def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
         return ChatReply(
             "没有完全看懂地点和问题。请写成“报修 地点 问题”,例如“报修 D12-402 空调不制冷”,或填写报修单:", (FORM,)
         )
+    if other := matching.elsewhere(s, said, who.place):  # never to the door that happened to be scanned before
+        return ChatReply(f"没有认出“{other}”和它的问题。请写成“报修 地点 问题”,或填写报修单:", (FORM,))
     described = _described(said, known, who.draft.choices)
     if described is None:
         return ChatReply("没有看懂是什么问题,请回复数字,或填写报修单:", (_form(who.place),))

@@ -19,6 +19,7 @@ _ROOM = r"(?P<room>[A-Z]?\d{1,4}[A-Z]?)(?:室|房间|房|号)?$"
 _BUILDING = re.compile(r"^(?P<building>.*?(?:号楼|号院|楼|栋|幢|座|馆|#))-?" + _ROOM)
 _CODE = re.compile(r"^(?P<building>[A-Z]+\d+)(?:号楼|楼|栋|幢|座|#)-?" + _ROOM)
 _RUN_TOGETHER = re.compile(r"^(?P<letters>[A-Z]+)(?P<digits>\d{3,8})(?:室|房间|房|号)?$")
+_NAMES_A_PLACE = re.compile(r"(?P<building>[A-Z]+\d*)-\d{2,5}|\d{1,3}(?:号楼|号院|栋|幢|座)-?\d{2,4}")
 _FORMS = ("号楼", "栋", "幢", "座", "楼", "#")
 
 
@@ -42,6 +43,20 @@ def splits(text: str, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for at, word in enumerate(words[:-1]):
         if plain(word) in known:
             yield " ".join(words[:at]), known[plain(word)], " ".join(words[at + 1 :])
+
+
+def elsewhere(s: Session, text: str, here: Place) -> str:
+    """The room that the line names when it is another one than `here`, known or not; else nothing. R1.
+
+    A lamp is a "T8-36" and no place: the part before the dash has to be a building.
+    """
+    for named in _NAMES_A_PLACE.finditer(plain(text)):
+        if named[0] == plain(here.code) or named[0] in plain(here.label):
+            continue
+        building = named["building"]
+        if building is None or s.scalar(sa.select(Place.id).where(Place.code == building)) is not None:
+            return named[0]
+    return ""
 
 
 def place_named(s: Session, text: str) -> Place | None:

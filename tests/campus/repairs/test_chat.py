@@ -281,6 +281,24 @@ def test_after_a_scan_free_words_file_at_that_place(chatting):
     assert [ticket.text for ticket in filed()] == ["", "昨天开始灯不亮,很暗", "门把手掉了"]
 
 
+@pytest.mark.parametrize(
+    "typed", ["报修 D12-999 空调不制冷", "报修 d12—999空调不制冷", "报修 12号楼999 空调不制冷", "报修 D12-403 屋里很吵"]
+)
+def test_a_line_that_names_another_place_and_is_not_understood_is_not_filed_at_the_scanned_door(quick, typed):
+    make_place("D12-403", under=quick.building, name="403", label="东区12号楼403")
+    scan(quick.room)
+    reply = say(typed)
+    assert filed() == []
+    assert reply.links == (("填写报修单", "/pages/repair/file"),)
+
+
+@pytest.mark.parametrize("typed", ["报修 T8-36 的灯管坏了,灯不亮", "报修 D12-402 屋里很吵", "报修 12号楼402 屋里很吵"])
+def test_what_names_no_other_place_is_filed_at_the_scanned_door(quick, typed):
+    scan(quick.room)
+    say(typed)
+    assert [ticket.place_id for ticket in filed()] == [quick.room.id]
+
+
 def test_a_line_that_names_another_place_wins_over_the_scan(quick):
     other = make_place("D12-403", under=quick.building, name="403")
     scan(quick.room)
