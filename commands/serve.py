@@ -28,7 +28,7 @@ def command(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
     counters.mkdir(mode=0o700)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
     # What a photo took goes back to the system; glibc would rather keep it in the heap of each thread (K15).
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(256 * 1024))
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments(bind, workers, threads), "app:create_app()"])
 
 

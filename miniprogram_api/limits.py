@@ -71,6 +71,8 @@ def set_up(app: Flask, cache: Cache, endpoints: list[str]) -> None:
         if "redis" in storage_uri(cache.url)
         else {},
         in_memory_fallback_enabled=True,
+        # Of several requests that meet a dead Redis at once, the library falls back for the first and raises for the rest.
+        swallow_errors=True,
         key_prefix="houqin-api",
         default_limits=[],
     )

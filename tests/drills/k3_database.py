@@ -36,8 +36,7 @@ def drill(rig: Rig, campus: Campus, *, seed: int, kills: int) -> tuple[Counter[s
         NEVER.wait(1)
     counts = crowd.counted()
     counts["started_anew"] = len(_processes(rig) - processes)
-    for failure in crowd.failures[:5]:
-        print(failure)
+    crowd.told()
     nothing = ("lost", "unnamed", "doubled", "without_step", "answered_otherwise", "faults", "gave_up", "started_anew")
     return counts, slowest, counts["acknowledged"] > kills and slowest <= BACK_S and not any(map(counts.get, nothing))
 

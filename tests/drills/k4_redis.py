@@ -33,8 +33,7 @@ def drill(rig: Rig, campus: Campus, *, seed: int, kills: int) -> tuple[Counter[s
             rig.redis.start()
         NEVER.wait(1)
     counts = crowd.counted()
-    for failure in crowd.failures[:5]:
-        print(failure)
+    crowd.told()
     nothing = ("lost", "unnamed", "doubled", "without_step", "answered_otherwise", "unanswered", "faults", "gave_up")
     return counts, counts["repeated"] > 0 and not any(map(counts.get, nothing))
 

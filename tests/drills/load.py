@@ -59,6 +59,7 @@ class Crowd:
         self.filed: dict[str, str] = {}
         self.seen: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.strange: list[str] = []
         self.before = self.rig.count("select coalesce(max(id), 0) from ticket")
 
     def __enter__(self) -> "Crowd":
@@ -102,7 +103,7 @@ class Crowd:
 
     def _push(self, http: requests.Session, fields: dict[str, Any]) -> str | None:
         answer = self.rig.push(http, fields, timeout_s=PATIENCE_S)
-        self.seen[f"callback_{answer.status_code}"] += 1
+        self._saw("callback", answer)
         if answer.status_code != 200:
             return None
         return str(self.rig.official.open(answer.content).get("Content", ""))
@@ -124,10 +125,23 @@ class Crowd:
 
     def _post(self, http: requests.Session, who: int, body: dict[str, Any], key: str) -> str | None:
         answer = http.post(f"{self.rig.url}/api/v1/repairs", json=body, headers={"Idempotency-Key": key}, timeout=30)
-        self.seen[f"api_{answer.status_code}"] += 1
+        self._saw("api", answer)
         if answer.status_code == 429:  # a session may file ten times a minute; this load is many people's
             http.headers["Authorization"] = f"Bearer {self.campus.token(who)}"
         return str(answer.json()["no"]) if answer.status_code == 201 else None
+
+    def _saw(self, door: str, answer: requests.Response) -> None:
+        self.seen[f"{door}_{answer.status_code}"] += 1
+        if str(answer.status_code) not in ANSWERS:
+            self.strange.append(f"{door} answered {answer.status_code}: {answer.text[:300]}")
+
+    def told(self) -> None:
+        """Says what was strange, and what the web processes thought of it."""
+        for what in [*self.failures[:5], *self.strange[:5]]:
+            print(f"  {what}")
+        if self.strange:
+            text = self.rig.web.log.read_text(errors="replace")
+            print(*[f"  {one[:3000]}" for one in text.splitlines() if '"bug"' in one][-2:], sep="\n")
 
     def _until_acknowledged(self, ask: Any, seconds: float = 90) -> str:
         until = clock.monotonic() + seconds
@@ -162,11 +176,7 @@ class Crowd:
             repeated=seen["repeated"],
             unanswered=seen["unanswered"],
             put_off=seen["callback_503"] + seen["api_503"],
-            faults=sum(
-                number
-                for name, number in seen.items()
-                if "_" in name and name[-3:].isdigit() and name[-3:] not in ANSWERS
-            ),
+            faults=len(self.strange),
             gave_up=len(self.failures),
         )
 

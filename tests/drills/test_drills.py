@@ -1,6 +1,5 @@
 """Every drill's short version, as `make test` runs it: a program in a process of its own that prints what it counted."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 PROGRAMS = sorted(
     path.stem
     for path in HERE.glob("*.py")
@@ -21,11 +21,8 @@ LONGEST_S = 900  # a machine that has other things to do takes its time; the cou
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_short_drill_counts_right_and_catches_its_controls(program: str, tmp_path: Path) -> None:
     with (tmp_path / "said").open("w+") as said:
-        environ = os.environ | {"PYTHONPATH": str(HERE.parents[1]), "PYTHONWARNINGS": "default"}
         words = [sys.executable, "-m", f"tests.drills.{program}", "--short"]
-        done = subprocess.run(
-            words, cwd=tmp_path, env=environ, stdout=said, stderr=subprocess.STDOUT, timeout=LONGEST_S, check=False
-        )
+        done = subprocess.run(words, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, timeout=LONGEST_S, check=False)
         said.seek(0)
         assert done.returncode == 0, said.read()[-6000:]
 
@@ -39,4 +36,4 @@ def test_a_canary_in_the_log_of_a_test_run_is_found(tmp_path: Path) -> None:
 
 def _search(*paths: Path) -> int:
     words = [sys.executable, "-m", "tests.drills.k25_secrets", "--search", *map(str, paths)]
-    return subprocess.run(words, cwd=HERE.parents[1], stdout=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
