@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campus import people
+from campus import chat_answers, people
+from campus.sessions import Known
 from core.errors import Refused
 from models.outbox import owe
-from models.people import Follower
+from models.people import Follower, IdentityKind
 
 TOPIC = "follower.look"
 
@@ -38,8 +39,19 @@ def begin(s: Session, *, follower_id: int, now: datetime, **_: Any) -> Looked | 
 
 
 def record(s: Session, looked: Looked, answer: Any, *, now: datetime) -> None:
-    """The unionid is known, and with it perhaps the person. An account without a unionid, or a refusal, changes nothing."""
+    """The unionid is known, and with it perhaps the person, who is then greeted by name in the chat (N8).
+
+    An account without a unionid, or a refusal, changes nothing.
+    """
     if isinstance(answer, Refused) or not answer.follows or not answer.unionid:
         return
-    if s.scalar(sa.select(Follower.id).where(Follower.openid == looked.openid)) is not None:
-        people.on_follow(s, openid=looked.openid, unionid=answer.unionid, now=now)
+    follower = s.scalars(sa.select(Follower).where(Follower.openid == looked.openid)).one_or_none()
+    if follower is None:
+        return
+    openid = Known(IdentityKind.OFFICIAL, looked.openid)
+    knew, followed_at = people.person_known_as(s, openid), follower.changed_at
+    person = people.on_follow(s, openid=looked.openid, unionid=answer.unionid, now=now)
+    if knew is None and person is not None:
+        text = f"{person.name},您好!已认出您的校园身份,不用再绑定:扫门上的二维码就能报修。"
+        about = f"follow:{follower.id}"
+        chat_answers.owe_answer(s, to=openid, text=text, about=about, after="follow", asked_at=followed_at, now=now)

@@ -128,6 +128,15 @@ def test_a_follower_the_mini_program_knows_is_bound_by_the_unionid(db: Database)
     bind(person, "mini", "oMini", unionid="union-lin")
     look(Said())
     assert official_of(person) == [OPENID]
+    [greeting] = debts("chat.answer")
+    assert greeting.payload["text"].startswith("林小雨,您好!")
+
+
+def test_who_was_bound_before_is_not_greeted_again(db: Database):
+    person = make_person()
+    bind(person, "official", OPENID, unionid="union-lin")
+    look(Said())
+    assert debts("chat.answer") == []
 
 
 @pytest.mark.parametrize("answer", [Said(unionid=None), Said(follows=False), Refused(40003)])
@@ -136,6 +145,7 @@ def test_without_a_unionid_nothing_is_bound(db: Database, answer: Any):
     bind(person, "mini", "oMini", unionid="union-lin")
     look(answer)
     assert official_of(person) == []
+    assert debts("chat.answer") == []
 
 
 def test_who_left_before_the_look_is_not_asked_about_and_does_not_come_back(db: Database):
