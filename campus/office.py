@@ -203,9 +203,21 @@ def _debts(s: Session, now: datetime) -> Line:
         .order_by(sa.func.count().desc())
         .limit(3)
     ).all()
-    heard = f"({'、'.join(str(answer) for answer in answers)})"[:80] if answers else ""
+    heard = f"({'、'.join(_in_words(str(answer)) for answer in answers)})"[:80] if answers else ""
     waits = (now - oldest).total_seconds()
     return Line("待发送", "slow" if waits > SLOW_AFTER_S else "up", f"{count} 件{heard}", oldest)
+
+
+_WORDS = {
+    "mini": "小程序", "official": "公众号", "wecom": "企业微信", "sms": "短信",
+    "no_answer": "没有回答", "connect_timeout": "连不上", "connection": "连不上", "not_json": "回答看不懂",
+    "not_object": "回答看不懂", "token": "没有拿到凭证",
+}  # fmt: skip
+
+
+def _in_words(answer: str) -> str:
+    """What a channel answered, as an operator reads it; a platform's own code stays as it is."""
+    return " ".join(_WORDS.get(word, word) for word in answer.split())
 
 
 def _channels(s: Session, now: datetime) -> list[Line]:
@@ -224,7 +236,7 @@ def _channels(s: Session, now: datetime) -> list[Line]:
         if not away:
             lines.append(Line(str(channel), "up", f"近 15 分钟 {len(told)} 条送出"))
         else:
-            codes = "、".join(dict.fromkeys(str(row.answer) for row in away if row.answer))[:60]
+            codes = "、".join(dict.fromkeys(_in_words(str(row.answer)) for row in away if row.answer))[:60]
             kind = "slow" if told and told[0].tried_at >= away[0].tried_at else "down"
             lines.append(Line(str(channel), kind, f"{len(away)} 条在等({codes})", away[-1].tried_at))
     return lines
