@@ -78,14 +78,20 @@ class Callback(Section):
         return value
 
 
-class OfficialAccount(Callback):
+class OpenCallback(Callback):
+    """A callback that the platform can also send unencrypted. Its signature then does not cover the body."""
+
+    accept_plain: bool = True
+
+
+class OfficialAccount(OpenCallback):
     app_id: str
     app_secret: SecretStr
     api_base: str = "https://api.weixin.qq.com"
     oauth_base: str = "https://open.weixin.qq.com"
 
 
-class MiniProgram(Callback):
+class MiniProgram(OpenCallback):
     app_id: str
     app_secret: SecretStr
     api_base: str = "https://api.weixin.qq.com"

@@ -239,25 +239,33 @@ def insert_once(s: Session, row: Any) -> bool:
     return True
 
 
+def writing(s: Session) -> sa.Connection:
+    """The connection, for a statement that passes the session by. Raises RuntimeError in `reading`."""
+    connection = s.connection()
+    if connection.get_execution_options().get("readonly"):
+        raise RuntimeError("reading() was asked to write; use run()")
+    return connection
+
+
 def insert_new(s: Session, model: type[Any], rows: list[dict[str, Any]]) -> int:
     """The rows that no UNIQUE refuses are in, all of them in one round trip; how many that were.
 
     Every row names the same columns. INSERT IGNORE also turns a value that does not fit into a warning, so callers
     hand in values they have checked.
     """
-    return s.connection().execute(_insert_ignore(sa.inspect(model).local_table), rows).rowcount if rows else 0
+    return writing(s).execute(_insert_ignore(model), rows).rowcount if rows else 0
 
 
 def insert_if_new(s: Session, model: type[Any], row: dict[str, Any]) -> int | None:
     """The id of the row, None when a UNIQUE says that it, or its twin, was in before. One round trip, as `insert_new`."""
-    done = s.connection().execute(_insert_ignore(sa.inspect(model).local_table), row)
+    done = writing(s).execute(_insert_ignore(model), row)
     return done.lastrowid if done.rowcount else None
 
 
 @functools.cache
-def _insert_ignore(table: Any) -> sa.Insert:
+def _insert_ignore(model: type[Any]) -> sa.Insert:
     # The rows go in as parameters of one statement: compiling a VALUES list of 200 rows costs more than sending it.
-    insert = sa.insert(table)
+    insert = sa.insert(sa.inspect(model).local_table)
     for dialect, word in (("sqlite", "OR IGNORE"), ("mysql", "IGNORE"), ("mariadb", "IGNORE")):
         insert = insert.prefix_with(word, dialect=dialect)
     return insert

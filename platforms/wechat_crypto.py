@@ -57,11 +57,13 @@ class Envelope:
         previous_token: str = "",
         previous_aes_key: str = "",
         always_encrypted: bool = False,
+        accept_plain: bool = True,
     ) -> None:
         self._receive_id = receive_id.encode()
         self._tokens = [one for one in (token, previous_token) if one]
         self._ciphers = [_cipher(one) for one in (aes_key, previous_aes_key) if one]
         self._always_encrypted = always_encrypted
+        self._accept_plain = accept_plain
 
     @classmethod
     def of(cls, section: Callback, receive_id: str, *, always_encrypted: bool = False) -> "Envelope":
@@ -73,6 +75,7 @@ class Envelope:
             previous_token=section.previous_token.get_secret_value(),
             previous_aes_key=section.previous_aes_key.get_secret_value(),
             always_encrypted=always_encrypted,
+            accept_plain=getattr(section, "accept_plain", False),
         )
 
     def echo(self, query: Mapping[str, str], now: datetime) -> str:
@@ -92,6 +95,8 @@ class Envelope:
         """
         is_json = body.lstrip()[:1] == b"{"
         if not (self._always_encrypted or query.get("encrypt_type", "raw") == "aes"):
+            if not self._accept_plain:
+                raise BadSignature("plain mode is switched off")
             token = self._verify(query, "signature", now)
             return Letter(self, parse(body), token, None, query.get("nonce", ""), is_json)
         sealed = fields_of(body).get("Encrypt")

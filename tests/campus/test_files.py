@@ -90,7 +90,7 @@ def test_what_is_no_photo_is_refused(data):
         files.check_photo(data)
 
 
-@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (65_000, 1000), (10_000, 6000)])
+@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (65_000, 1000), (10_000, 6000), (4_100, 4_000)])
 def test_a_pixel_flood_is_refused_before_it_is_unpacked(width, height):
     with pytest.raises(files.PhotoTooLarge):
         files.check_photo(flood(width, height))

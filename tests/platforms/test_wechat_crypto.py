@@ -104,6 +104,15 @@ def test_wecom_never_takes_a_plain_body():
         envelope(always_encrypted=True).open(query, TEXT.encode(), NOON)
 
 
+def test_an_account_in_secure_mode_can_refuse_plain_bodies_signed_by_nobody():
+    query = {"signature": _sign(TOKEN, STAMP, "1"), "timestamp": STAMP, "nonce": "1"}
+    strict = envelope(accept_plain=False)
+    with pytest.raises(BadSignature, match="plain"):
+        strict.open(query, TEXT.encode(), NOON)
+    assert strict.echo(query | {"echostr": "hi"}, NOON) == "hi"
+    assert strict.open(*sealed(TEXT), NOON).message.content == "报修 D12-402"
+
+
 def test_plain_mode_is_answered_in_plain():
     query = {"signature": _sign(TOKEN, STAMP, "1"), "timestamp": STAMP, "nonce": "1"}
     letter = envelope().open(query, TEXT.encode(), NOON)

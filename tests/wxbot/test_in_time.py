@@ -237,7 +237,7 @@ def test_who_has_waited_too_long_is_sent_away_at_once(mariadb: Database):
         answers = list(threads.map(lambda n: push(port, wire.text("慢慢来", n, now()))[0], range(12)))
         assert clock.monotonic() - began < 5
     done = answers.count(200)
-    assert 2 <= done <= 6
+    assert 1 <= done <= 6
     assert set(answers) == {200, 503}
     assert count(mariadb, AuditLine) == count(mariadb, Arrival) == done
 
