@@ -1,5 +1,8 @@
 """`houqin db …`: the tables of this release, forwards and back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 import sqlalchemy as sa
 
@@ -17,7 +20,8 @@ def command() -> None:
 @click.pass_context
 def upgrade(ctx: click.Context, to: str) -> None:
     """Bring the tables to this release (or to a revision)."""
-    migrations.upgrade(config_of(ctx).database.url.get_secret_value(), to)
+    with _reached():
+        migrations.upgrade(config_of(ctx).database.url.get_secret_value(), to)
     click.echo("database is current")
 
 
@@ -27,7 +31,8 @@ def upgrade(ctx: click.Context, to: str) -> None:
 @click.pass_context
 def downgrade(ctx: click.Context, to: str) -> None:
     """Bring the tables back to a revision (`base` drops all)."""
-    migrations.downgrade(config_of(ctx).database.url.get_secret_value(), to)
+    with _reached():
+        migrations.downgrade(config_of(ctx).database.url.get_secret_value(), to)
     click.echo(f"database is at {to}")
 
 
@@ -35,6 +40,17 @@ def downgrade(ctx: click.Context, to: str) -> None:
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Exit 0 when the tables are those of this release."""
-    if not migrations.is_current(sa.create_engine(config_of(ctx).database.url.get_secret_value())):
+    with _reached():
+        current = migrations.is_current(sa.create_engine(config_of(ctx).database.url.get_secret_value()))
+    if not current:
         raise click.ClickException("database is behind; run `houqin db upgrade`")
     click.echo("database is current")
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Says in one line that the database cannot be reached or lets nobody in."""
+    try:
+        yield
+    except sa.exc.OperationalError as why:
+        raise click.ClickException(f"the database does not answer: {why.orig}") from None
