@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -253,19 +253,19 @@ def insert_new(s: Session, model: type[Any], rows: list[dict[str, Any]]) -> int:
     Every row names the same columns. INSERT IGNORE also turns a value that does not fit into a warning, so callers
     hand in values they have checked.
     """
-    return writing(s).execute(_insert_ignore(model), rows).rowcount if rows else 0
+    return writing(s).execute(_insert_ignore(cast(Any, model)), rows).rowcount if rows else 0
 
 
 def insert_if_new(s: Session, model: type[Any], row: dict[str, Any]) -> int | None:
     """The id of the row, None when a UNIQUE says that it, or its twin, was in before. One round trip, as `insert_new`."""
-    done = writing(s).execute(_insert_ignore(model), row)
+    done = writing(s).execute(_insert_ignore(cast(Any, model)), row)
     return done.lastrowid if done.rowcount else None
 
 
 @functools.cache
-def _insert_ignore(model: type[Any]) -> sa.Insert:
+def _insert_ignore(model: Any) -> sa.Insert:
     # The rows go in as parameters of one statement: compiling a VALUES list of 200 rows costs more than sending it.
-    insert = sa.insert(sa.inspect(model).local_table)
+    insert = sa.insert(table)
     for dialect, word in (("sqlite", "OR IGNORE"), ("mysql", "IGNORE"), ("mariadb", "IGNORE")):
         insert = insert.prefix_with(word, dialect=dialect)
     return insert
