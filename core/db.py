@@ -265,7 +265,7 @@ def insert_if_new(s: Session, model: type[Any], row: dict[str, Any]) -> int | No
 @functools.cache
 def _insert_ignore(model: Any) -> sa.Insert:
     # The rows go in as parameters of one statement: compiling a VALUES list of 200 rows costs more than sending it.
-    insert = sa.insert(table)
+    insert = sa.insert(sa.inspect(model).local_table)
     for dialect, word in (("sqlite", "OR IGNORE"), ("mysql", "IGNORE"), ("mariadb", "IGNORE")):
         insert = insert.prefix_with(word, dialect=dialect)
     return insert
