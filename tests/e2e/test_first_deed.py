@@ -256,7 +256,7 @@ def test_trouble_with_a_platform_is_shown_and_heals(house: House, phone: Phone, 
     wecom = (
         desk.page.locator(".health").first.locator("li").filter(has_text="企业微信").filter(has_text=re.compile("条"))
     )
-    house.until(lambda: look(desk, wecom, "在等(没有回答)"), what="the console says so")
+    house.until(lambda: look(desk, wecom, "没有回答"), what="the console says so")
     expect(wecom.locator(".dot.down")).to_be_visible()
     picture(desk.page, "trouble")
     house.all_is_well()
