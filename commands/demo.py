@@ -124,5 +124,5 @@ def _sign_ins(sign_ins: list[demo.SignIn]) -> str:
     lines = ["Console operators:"]
     for one in sign_ins:
         lines.append(f"  {one.campus_no} {one.name}   password {one.password}   authenticator secret {one.totp_secret}")
-    lines.append("  the code of this moment, without a phone: houqin operator code SECRET")
+    lines.append("  the code of this moment, without a phone: .venv/bin/houqin operator code SECRET")
     return "\n".join(lines)

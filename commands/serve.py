@@ -23,13 +23,21 @@ def command(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
     """Serve the callbacks, the API, the console and the client."""
     config_of(ctx)
     os.environ["HOUQIN_CONFIG"] = str(Path(ctx.find_root().obj).absolute())
-    counters = Path(tempfile.gettempdir()) / f"houqin-metrics-{os.getpid()}"
-    shutil.rmtree(counters, ignore_errors=True)  # a reused pid must not bring back old counts
-    counters.mkdir(mode=0o700)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counters(Path(tempfile.gettempdir())))
     # What a photo took goes back to the system; glibc would rather keep it in the heap of each thread (K15).
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments(bind, workers, threads), "app:create_app()"])
+
+
+def _counters(folder: Path) -> Path:
+    """An empty folder for the counters of this server; those of servers that are gone are removed."""
+    for old in folder.glob("houqin-metrics-*"):
+        if not Path("/proc", old.name.rpartition("-")[2]).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    mine = folder / f"houqin-metrics-{os.getpid()}"
+    shutil.rmtree(mine, ignore_errors=True)  # a reused pid must not bring back old counts
+    mine.mkdir(mode=0o700)
+    return mine
 
 
 def arguments(bind: str, workers: int, threads: int) -> list[str]:

@@ -1,5 +1,7 @@
 """What the machine room counts. Labels are few and fixed: never a number, a name or an openid."""
 
+import hashlib
+import hmac
 import os
 
 from prometheus_client import REGISTRY as _OWN
@@ -25,6 +27,11 @@ DEBTS_SETTLED = Counter("houqin_debts", "Debts worked on by outcome", ["topic", 
 DEBTS_DUE = Gauge("houqin_debts_due", "Debts that are due and not settled", multiprocess_mode="mostrecent")
 OLDEST_DEBT_SECONDS = Gauge("houqin_oldest_debt_seconds", "Age of the oldest due debt", multiprocess_mode="mostrecent")
 REDIS_UP = Gauge("houqin_redis_up", "1 while Redis answers", multiprocess_mode="mostrecent")
+
+
+def reading_token(secret_key: str) -> str:
+    """What /metrics asks for from afar as a bearer token: derived from `[server] secret_key`, so it is configured nowhere."""
+    return hmac.new(secret_key.encode(), b"houqin metrics", hashlib.sha256).hexdigest()
 
 
 def exposition() -> tuple[bytes, str]:

@@ -2,11 +2,9 @@
 
 /healthz asks nobody: it says that the process answers. /readyz says whether a request would be served, part by part;
 Redis and the worker are told but not required, since everything but pushes works without them. /metrics is for
-loopback, or for whoever knows the token that is derived from the secret key (`houqin doctor` prints it).
+loopback, or for whoever knows the token that is derived from the secret key (docs/operations.md).
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -94,9 +92,8 @@ def get_metrics() -> Response:
 
 
 def metrics_token() -> str:
-    """The token that /metrics asks for from afar."""
-    key = house().config.server.secret_key.get_secret_value().encode()
-    return hmac.new(key, b"houqin metrics", hashlib.sha256).hexdigest()
+    """The token that /metrics asks for from afar; docs/operations.md says how to print it."""
+    return metrics.reading_token(house().config.server.secret_key.get_secret_value())
 
 
 @machine.get("/<name>.txt")

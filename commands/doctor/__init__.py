@@ -19,22 +19,25 @@ from models.notices import TemplateMap
 
 
 @click.command("doctor")
+@click.option(
+    "--service", default="http://127.0.0.1:8000", show_default=True, help="where a web process of this host listens"
+)
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, service: str) -> None:
     """Say what is wrong with this installation, and what to do about it."""
     log.set_up(level="CRITICAL")
     path = ctx.find_root().obj
     if not path:
         raise click.UsageError("name the configuration: --config FILE or HOUQIN_CONFIG")
     wrong = 0
-    for finding in findings(path):
+    for finding in findings(path, service):
         click.echo(str(finding))
         wrong += finding.ok is False
     click.echo(f"\n{wrong} 处需要处理" if wrong else "\n一切正常")
     ctx.exit(1 if wrong else 0)
 
 
-def findings(path: str) -> Iterator[Finding]:
+def findings(path: str, service: str) -> Iterator[Finding]:
     """Every check of the installation with that configuration, in the order in which they should be mended."""
     try:
         config = configs.load(path)
@@ -58,7 +61,7 @@ def findings(path: str) -> Iterator[Finding]:
     yield house.https(config)
     yield from house.verify_files(config)
     built = platforms.build(config, cache)
-    yield from apps.refused_callbacks(config)
+    yield from apps.refused_callbacks(config, service)
     yield from apps.official(config, built, mappings)
     yield from apps.mini(config, built, mappings)
     yield from apps.wecom(config, built)

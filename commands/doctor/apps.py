@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,7 +23,7 @@ from commands.doctor.asking import (
     token_of,
 )
 from commands.doctor.house import own_http
-from core import clock
+from core import clock, metrics
 from core.config import Config
 from core.errors import PlatformError, Unknown
 from core.http import Http
@@ -191,15 +192,16 @@ def _callback(config: Config, name: str, path: str, envelope: Envelope, section:
     yield good(name, f"{url} 验签、解密、回答都对;平台后台填同一地址、Token 与 EncodingAESKey")
 
 
-def refused_callbacks(config: Config) -> Iterator[Finding]:
+def refused_callbacks(config: Config, service: str) -> Iterator[Finding]:
     """What the running service counted since it started: callbacks that came and were refused, and none that was not.
 
-    The platforms never tell which Token and EncodingAESKey were typed into them; only what they send shows it.
+    The platforms never tell which Token and EncodingAESKey were typed into them; only what they send shows it. The
+    proxy in front does not pass /metrics on, so the web process of this host is asked at `service` first.
     """
-    try:
-        text = own_http(config).request("GET", "/metrics").text
-    except PlatformError:
-        return  # that the service is not there is said by the callback checks
+    if (text := _counted(config, service)) is None:
+        where = f"{service}/metrics 与 {config.server.base_url}/metrics 都读不到"
+        yield bad("来信统计", where, "在运行 houqin serve 的机器上执行,或用 --service 指明它的地址")
+        return
     counts: dict[str, dict[str, float]] = {}
     for door, outcome, count in _COUNTER.findall(text):
         counts.setdefault(door, {})[outcome] = float(count)
@@ -213,6 +215,17 @@ def refused_callbacks(config: Config) -> Iterator[Finding]:
             yield bad(f"{name}来信", "收到的回调签名都不对", f"平台后台的 Token 与 [{section}] token 须相同")
         elif by.get("malformed"):
             yield bad(f"{name}来信", "收到的回调都解不开", f"平台后台的 EncodingAESKey 与 [{section}] aes_key 须相同")
+
+
+def _counted(config: Config, service: str) -> str | None:
+    """The counters of the running service, None when nobody gives them."""
+    token = metrics.reading_token(config.server.secret_key.get_secret_value())
+    for http in (Http("self", service, timeout_s=5.0), own_http(config)):
+        with suppress(PlatformError):
+            answer = http.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+            if answer.status_code == 200:
+                return answer.text
+    return None
 
 
 def _why(status: int, url: str, section: str) -> tuple[str, str]:

@@ -18,10 +18,13 @@ from sqlalchemy.orm import Session
 from commands import main
 from core import clock, log
 from core import config as configs
+from core.metrics import reading_token
 from models import migrations
 from models.notices import Channel, TemplateMap
 from platforms.wechat_crypto import CallbackError, Envelope
 from tests.platforms.conftest import KEY
+
+SERVICE, SECRET = "http://127.0.0.1:8000", "s"
 
 HOME, API = "https://h.edu", "http://platform.test"
 TOML = f"""
@@ -117,11 +120,18 @@ class Installation:
             wire.add_callback("GET", f"{API}/{app}/", self.date)
         wire.add("GET", f"{API}/sms/sent/houqin-doctor", json={"found": False})
         wire.add("GET", f"{API}/cas/login", body="<html>")
-        wire.add_callback("GET", f"{HOME}/metrics", lambda _: (200, {}, self.metrics))
+        self.metrics_at = {SERVICE: 200, HOME: 404}  # the proxy in front does not pass /metrics on
+        for place in (SERVICE, HOME):
+            wire.add_callback("GET", f"{place}/metrics", self.count)
         for path in self.envelopes:
             for method in ("GET", "POST"):
                 wire.add_callback(method, HOME + path, self.door)
         self.map_templates({"character_string1": "no", "thing2": "place"})
+
+    def count(self, asked: Any) -> tuple[int, dict[str, str], str]:
+        place = asked.url.removesuffix("/metrics")
+        known = asked.headers.get("Authorization") == f"Bearer {reading_token(SECRET)}"
+        return (self.metrics_at[place] if known else 403), {}, self.metrics
 
     def map_templates(self, fields: dict[str, str], template: str = "T1") -> None:
         engine = sa.create_engine(f"sqlite:///{self.home / 'houqin.db'}")
@@ -263,6 +273,10 @@ BROKEN: dict[str, tuple[Callable[[Installation], Any], list[str]]] = {
     "the key typed into the platform": (
         lambda i: setattr(i, "metrics", 'houqin_callbacks_total{door="mini",outcome="malformed"} 3.0\n'),
         ["小程序来信:收到的回调都解不开"],
+    ),
+    "counters nobody gives": (
+        lambda i: i.metrics_at.update({SERVICE: 404}),
+        ["来信统计:http://127.0.0.1:8000/metrics 与 https://h.edu/metrics 都读不到"],
     ),
     "a verification file": (lambda i: (i.home / "verify" / "WW_verify_b.txt").unlink(), ["域名校验:"]),
     "a verification file nobody serves": (
