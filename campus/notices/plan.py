@@ -37,6 +37,7 @@ KEYED: dict[Channel, timedelta] = {
     Channel.SMS: timedelta(hours=24),
 }
 SENDS_AT_MOST = 2
+PATIENCE = timedelta(minutes=3)  # with one channel, when it is urgent
 
 
 class Outcome(StrEnum):
@@ -103,7 +104,7 @@ def plan(s: Session, debts: Sequence[Leased], *, on: frozenset[Channel], now: da
             planned.append(Planned(debt, Outcome.WAIT, until=quiet_until, answer="quiet hours"))
             continue
         notice_id, _ = known.notices[(person_id, kind.name, debt.payload["about"])]
-        if (chosen := _choose(kind, person_id, notice_id, known, on, now)) is None:
+        if (chosen := _choose(kind, person_id, notice_id, known, on, now, debt.owed_at)) is None:
             planned.append(Planned(debt, Outcome.DONE, person_id=person_id, answer="inbox"))
         else:
             sends.append((debt, chosen[0], notice_id, chosen[1]))
@@ -111,10 +112,20 @@ def plan(s: Session, debts: Sequence[Leased], *, on: frozenset[Channel], now: da
 
 
 def _choose(
-    kind: Kind, person_id: int, notice_id: int, known: _Known, on: frozenset[Channel], now: datetime
+    kind: Kind,
+    person_id: int,
+    notice_id: int,
+    known: _Known,
+    on: frozenset[Channel],
+    now: datetime,
+    owed_at: datetime,
 ) -> tuple[Channel, Any] | None:
-    """The next channel that can reach the person, and the earlier try there when it is a repeat. None: only the inbox."""
+    """The next channel that can reach the person, and the earlier try there when it is a repeat. None: only the inbox.
+
+    What is urgent does not wait long for a platform that stays away: another channel is taken while there is one.
+    """
     tried = {row.channel: row for row in known.tries.get(notice_id, ())}
+    waited_for = None
     for channel in kind.order:
         earlier = tried.get(channel)
         if earlier is not None:
@@ -125,8 +136,10 @@ def _choose(
             if earlier.state is not TryState.LATER and not _may_repeat(channel, earlier, now):
                 continue
         if channel in on and _address(channel, person_id, known) and _can_carry(channel, kind, person_id, known):
-            return channel, earlier
-    return None
+            if earlier is None or not kind.urgent or now - owed_at <= PATIENCE:
+                return channel, earlier
+            waited_for = waited_for or (channel, earlier)
+    return waited_for
 
 
 def _may_repeat(channel: Channel, earlier: Any, now: datetime) -> bool:

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campus.notices import quota
-from campus.notices.plan import Outcome, Planned
+from campus.notices.plan import PATIENCE, Outcome, Planned
 from core import log
 from models import outbox
 from models.notices import Channel, Notice, NoticeTry, TryState
-from models.outbox import DebtState, Leased
+from models.outbox import DebtState, Leased, Priority
 from models.people import Follower
 
 _log = log.get(__name__)
@@ -83,6 +83,8 @@ def record(s: Session, answers: Sequence[tuple[Planned, Answer | None]], *, now:
             case NotNow(code, retry_after_s):
                 _tried(s, planned, TryState.LATER, code, now)
                 wait = timedelta(seconds=retry_after_s) if retry_after_s else backoff(planned.debt)
+                if planned.debt.priority == Priority.URGENT:
+                    wait = min(wait, PATIENCE)  # by then another channel is looked for
                 outbox.later(s, [planned.debt], due_at=now + wait, in_doubt=False, answer=f"{planned.channel} {code}")
             case Unheard(code):
                 _tried(s, planned, TryState.UNKNOWN, code, now)

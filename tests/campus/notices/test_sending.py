@@ -11,7 +11,7 @@ from models.notices import Channel, Notice, NoticeTry, QuotaMove, SubscriptionQu
 from models.outbox import Debt, DebtState
 from models.people import Follower
 from tests.campus.notices.conftest import OPENID
-from tests.kit import NOON, actor, make_person
+from tests.kit import NOON, actor, bind, make_person
 
 FACTS = {"no": "WX2609017QK2M9X4CD", "place": "D12-402", "fault": "灯不亮", "status": "已完成", "at": NOON}
 SECOND = timedelta(seconds=1)
@@ -138,6 +138,25 @@ def test_an_urgent_notice_does_not_wait_for_the_morning(anna, post):
     night = NOON + timedelta(hours=11, minutes=30)
     owe(anna, kind="lamp_urgent", now=night, place="D12-402", fault="漏水")
     assert [channel for channel, _, _ in post(night)] == ["sms"]
+
+
+@pytest.mark.parametrize("answer", [notices.Unheard("no_answer"), notices.NotNow("45009", retry_after_s=30_000)])
+def test_an_urgent_notice_does_not_wait_for_a_platform_that_stays_away(anna, post, answer):
+    bind(anna, "wecom", "G2001")
+    owe(anna, kind="lamp_urgent", place="D12-402", fault="漏水")
+    assert [channel for channel, _, _ in post(wecom=answer)] == ["wecom"]
+    channels = [sent[0] for seconds in range(10, 420, 10) for sent in post(NOON + seconds * SECOND, wecom=answer)]
+    assert channels[-1] == "sms"
+    assert set(channels[:-1]) <= {"wecom"}
+    assert one(Debt.state) is DebtState.SETTLED
+
+
+def test_without_another_channel_the_one_that_stays_away_is_tried_on(anna, post):
+    bind(anna, "wecom", "G2001")
+    owe(anna, kind="lamp_urgent", place="D12-402", fault="漏水")
+    only = frozenset({Channel.WECOM})
+    post(on=only, wecom=notices.Unheard("no_answer"))
+    assert [channel for channel, _, _ in post(NOON + timedelta(minutes=5), on=only)] == ["wecom"]
 
 
 def test_a_notice_too_late_to_be_useful_is_let_go(anna, post):
