@@ -165,9 +165,20 @@ def may(s: Session, by: Actor, deed: str, *, at: Place | Department | None = Non
     if by.person_id is None:
         return False
     if deed in REQUESTER:
-        person = s.get(Person, by.person_id)  # no statement when the rule has looked the person up already
-        return person is not None and person.status is PersonStatus.ACTIVE
+        return _is_active(s, by.person_id)
     return any(grant.reaches(at) for grant in grants(s, by.person_id) if grant.allows(deed))
+
+
+def _is_active(s: Session, person_id: int) -> bool:
+    if person_id in s.info.get("active", ()):
+        return True
+    person = s.get(Person, person_id)  # no statement when the rule has looked the person up already
+    return person is not None and person.status is PersonStatus.ACTIVE
+
+
+def read_active(s: Session, person_id: int) -> None:
+    """This transaction has read, without the whole row, that the person is active: `may` need not read it again."""
+    s.info.setdefault("active", set()).add(person_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,9 @@ def owe_text(s: Session, ticket_no: str, what: str, *, now: datetime) -> None:
     owe_many(s, [text_debt(ticket_no, what, now=now)])
 
 
-def owe_photo(s: Session, ticket: Ticket, file_no: str, *, now: datetime) -> None:
+def owe_photo(s: Session, ticket_no: str, file_no: str, *, now: datetime) -> None:
     """The photo is owed a check, once."""
-    owe_many(s, [new_debt(PHOTO, key=f"{PHOTO}:{ticket.no}:{file_no}", due_at=now, no=ticket.no, file=file_no)])
+    owe_many(s, [new_debt(PHOTO, key=f"{PHOTO}:{ticket_no}:{file_no}", due_at=now, no=ticket_no, file=file_no)])
 
 
 # ---- asked -----------------------------------------------------------------------------------------------------------

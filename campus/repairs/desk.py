@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campus.repairs import words
-from campus.repairs.filing import file_at
+from campus.repairs.filing import file_at, ticket_of
 from campus.repairs.scene import scene_named, scene_of
 from campus.repairs.states import check, move
 from core.db import hold
@@ -99,19 +99,20 @@ def file_for(
     """
     scene = scene_named(s, place_code, fault_code)
     require(s, by, "repair.file_for", at=scene.place)
-    requester_id: int | None = None
+    requester: Person | None = None
     if campus_no:
-        requester_id = s.scalar(sa.select(Person.id).where(Person.campus_no == campus_no.strip()))
-        if requester_id is None:
+        requester = s.scalars(sa.select(Person).where(Person.campus_no == campus_no.strip())).one_or_none()
+        if requester is None:
             raise NobodySuch(campus_no=campus_no)
     elif not (words.said(contact_name, "contact_name") and words.phone(contact_phone, "contact_phone")):
         raise Invalid(fields={"contact_phone": "请填写学号/工号,或联系人和电话"})
-    return file_at(
-        s, scene, text=text, by=by, now=now, way="desk", requester_id=requester_id, contact_name=contact_name,
+    filed = file_at(
+        s, scene.site, text=text, by=by, now=now, way="desk", requester=requester, contact_name=contact_name,
         contact_phone=contact_phone, received_at=received_at, photo_nos=photos, quantity=quantity, severity=severity,
         window=window, nobody_home_ok=nobody_home_ok, escort=escort, entry=entry, idem_key=idem_key,
         confirm_duplicate=confirm_duplicate, confirmed_emergency=True, for_somebody=True,
     )  # fmt: skip
+    return ticket_of(s, filed)
 
 
 def _is_worker(s: Session, person_id: int) -> bool:

@@ -45,13 +45,13 @@ def splits(text: str, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
             yield " ".join(words[:at]), known[plain(word)], " ".join(words[at + 1 :])
 
 
-def elsewhere(s: Session, text: str, here: Place) -> str:
-    """The room that the line names when it is another one than `here`, known or not; else nothing. R1.
+def elsewhere(s: Session, text: str, *, code: str, label: str) -> str:
+    """The room that the line names when it is another one than this, known or not; else nothing. R1.
 
     A lamp is a "T8-36" and no place: the part before the dash has to be a building.
     """
     for named in _NAMES_A_PLACE.finditer(plain(text)):
-        if named[0] == plain(here.code) or named[0] in plain(here.label):
+        if named[0] == plain(code) or named[0] in plain(label):
             continue
         building = named["building"]
         if building is None or s.scalar(sa.select(Place.id).where(Place.code == building)) is not None:

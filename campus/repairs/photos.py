@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -9,7 +10,7 @@ from campus import files
 from campus.repairs import content
 from core.errors import Invalid
 from models.access import Actor
-from models.repairs import Ticket, TicketPhoto
+from models.repairs import TicketPhoto
 
 PHOTOS_AT_MOST = 9
 
@@ -22,10 +23,19 @@ def wanted(photos: Sequence[str]) -> list[str]:
     return numbers
 
 
-def attach(s: Session, ticket: Ticket, numbers: Sequence[str], kind: str, *, by: Actor, now: datetime) -> None:
+class Numbered(Protocol):
+    """A ticket, or what filing knows of one."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def no(self) -> str: ...
+
+
+def attach(s: Session, ticket: Numbered, numbers: Sequence[str], kind: str, *, by: Actor, now: datetime) -> None:
     """The person's photos belong to the ticket, are kept, and are owed a content check. Raises NotFound, PhotoUsed."""
     if not numbers:
         return
     for file in files.refer(s, numbers, by=by, now=now):
         s.add(TicketPhoto(ticket_id=ticket.id, file_id=file.id, kind=kind))
-        content.owe_photo(s, ticket, file.no, now=now)
+        content.owe_photo(s, ticket.no, file.no, now=now)

@@ -175,7 +175,7 @@ def open_at(s: Session, place_id: int, limit: int = 3) -> list[OpenLine]:
 def suggest(s: Session, place_code: str, fault_code: str, *, now: datetime) -> Suggestion:
     """For that fault at that place: self-help, the emergency stopper, the open ticket of the same kind. R4, R5."""
     scene = scene_named(s, place_code, fault_code)
-    twin, fault = open_twin(s, scene, now=now), scene.fault
+    twin, fault = open_twin(s, scene.site, now=now), scene.fault
     same = None
     if twin is not None:
         title = words.STATES[twin.state]

@@ -1,6 +1,7 @@
 """Where a ticket is and what is broken: the two rows every deed looks at, read in one statement."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -11,10 +12,50 @@ from models.places import Place
 from models.repairs import FaultType, Ticket
 
 
+class Site(NamedTuple):
+    """What filing has to know of a place and a fault, as columns: reading rows as objects costs a crowd's time."""
+
+    place_id: int
+    place_code: str
+    place_label: str
+    fault_id: int
+    fault_code: str
+    fault_name: str
+    priority: str
+    respond_minutes: int
+    finish_minutes: int
+    emergency_phone: str | None
+    emergency_text: str | None
+
+    @property
+    def is_emergency(self) -> bool:
+        return self.priority == "emergency"
+
+    def place(self, s: Session) -> Place:
+        """The place itself, for the rules that ask who may do something there."""
+        return s.get_one(Place, self.place_id)
+
+
+PLACE_COLUMNS = (Place.id.label("place_id"), Place.code.label("place_code"), Place.label.label("place_label"))
+FAULT_COLUMNS = (
+    FaultType.id.label("fault_id"), FaultType.code.label("fault_code"), FaultType.name.label("fault_name"),
+    FaultType.priority, FaultType.respond_minutes, FaultType.finish_minutes, FaultType.emergency_phone,
+    FaultType.emergency_text,
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     place: Place
     fault: FaultType
+
+    @property
+    def site(self) -> Site:
+        place, fault = self.place, self.fault
+        return Site(
+            place.id, place.code, place.label, fault.id, fault.code, fault.name, fault.priority, fault.respond_minutes,
+            fault.finish_minutes, fault.emergency_phone, fault.emergency_text,
+        )  # fmt: skip
 
 
 class PlaceGone(NotFound):

@@ -151,7 +151,7 @@ def test_a_code_nobody_knows_is_answered_with_the_form(quick):
         assert s.scalar(sa.select(sa.func.count()).select_from(Draft)) == 0
 
 
-def test_a_scan_takes_five_statements_a_number_and_a_typed_line_six(quick):
+def test_a_scan_takes_five_statements_a_number_six_and_a_typed_line_five(quick):
     scan(quick.room)
     code = door(quick.room)
     said: list[str] = []
@@ -163,7 +163,7 @@ def test_a_scan_takes_five_statements_a_number_and_a_typed_line_six(quick):
     assert said == ["BEGIN", *["SELECT"] * 2, *["INSERT"] * 4]
     said.clear()
     say("报修 D12-402 灯不亮")
-    assert said == ["BEGIN", *["SELECT"] * 2, *["INSERT"] * 4]
+    assert said == ["BEGIN", "SELECT", *["INSERT"] * 4]
 
 
 @pytest.mark.race

@@ -92,12 +92,12 @@ def test_the_rush_of_taps_would_notice_a_look_before_the_insert(race_office, rus
 
     insert, both_looked = filing._insert_ignoring_twin, Barrier(2, timeout=10)
 
-    def without_the_wall(s, ticket):
-        if s.scalar(sa.select(Ticket.id).where(Ticket.text == ticket.idem_key)):
-            return False
+    def without_the_wall(s, values):
+        if s.scalar(sa.select(Ticket.id).where(Ticket.text == values["idem_key"])):
+            return None
         both_looked.wait()
-        ticket.text, ticket.idem_key = ticket.idem_key, None
-        return insert(s, ticket)
+        values |= {"text": values["idem_key"], "idem_key": None}
+        return insert(s, values)
 
     monkeypatch.setattr(filing, "_insert_ignoring_twin", without_the_wall)
     rush(lambda _: race_office.file(idem_key="tap"), range(2))
