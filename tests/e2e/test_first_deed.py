@@ -238,8 +238,13 @@ def test_trouble_with_a_platform_is_shown_and_heals(house: House, phone: Phone, 
     expect(phone.last).to_contain_text("12号楼 303")
     no = filed(phone)
     house.until(lambda: [m for m in house.sent(kind="template") if no in str(m["body"])], what="the next channel")
-    desk.open(f"/notices?about={no}")
     rows = desk.page.locator("#list tbody tr")
+
+    def recorded() -> bool:  # the platform has it a moment before the record says so
+        desk.open(f"/notices?about={no}")
+        return bool(re.search("平台已收|已送达", rows.filter(has_text="公众号").inner_text()))
+
+    house.until(recorded, what="the delivery record")
     expect(rows.filter(has_text="企业微信")).to_contain_text("81013")
     expect(rows.filter(has_text="公众号")).to_contain_text(re.compile("平台已收|已送达"))
 
