@@ -40,7 +40,7 @@ __all__ = [
 
 
 class MoreThanOwn(Forbidden):
-    code, text = "more_than_own", "不能授予自己没有的权限:{titles}"
+    code, text = "more_than_own", "不能授予自己没有的权限：{titles}"
 
 
 class LastAdmin(Conflict):
@@ -95,7 +95,7 @@ def set_role_deeds(
 
 def _known_and_own(s: Session, by: Actor, deeds: set[str]) -> None:
     if unknown := sorted(deeds - set(TITLES)):
-        raise Invalid(fields={"deeds": f"没有这样的权限:{', '.join(unknown)}"})
+        raise Invalid(fields={"deeds": f"没有这样的权限：{', '.join(unknown)}"})
     own = deeds_of(s, by)
     if by.way != "system" and ALL not in own and (more := sorted(deeds - own - REQUESTER)):
         raise MoreThanOwn(titles="、".join(title_of(deed) for deed in more), deeds=more)

@@ -22,7 +22,7 @@ LOCK_FOR = Setting("sign_in.lock_for", timedelta(minutes=15), source="P3", title
 
 
 class NumberLocked(TooMany):
-    code, text = "number_locked", "输错次数过多,请 {minutes} 分钟后再试"
+    code, text = "number_locked", "输错次数过多，请 {minutes} 分钟后再试"
 
 
 class WrongProof(Invalid):

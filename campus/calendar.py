@@ -84,7 +84,7 @@ def working_minutes_after(s: Session, start: datetime, minutes: int) -> datetime
         if closes - opens >= left:
             return opens + left
         left -= closes - opens
-    raise Invalid("工作日历在三年内没有足够的工作时间,请检查设置")
+    raise Invalid("工作日历在三年内没有足够的工作时间，请检查设置")
 
 
 def working_minutes_between(s: Session, start: datetime, end: datetime) -> int:
@@ -160,7 +160,7 @@ def set_day(s: Session, *, day: date, kind: DayKind | str, name: str, by: Actor,
     """That day is worked, or is not, whatever its weekday; seeding again leaves it alone."""
     require(s, by, "calendar.edit")
     if kind not in set(DayKind) or not name.strip():
-        raise Invalid(fields={"kind": "请选择上班或放假,并写明名称"})
+        raise Invalid(fields={"kind": "请选择上班或放假，并写明名称"})
     row = s.get(CalendarDay, day)
     before = {"kind": row.kind, "name": row.name} if row else None
     if row is None:
@@ -194,7 +194,7 @@ def set_hours(s: Session, *, weekday: int, stretches: Sequence[tuple[str, str]],
     ordered = sorted(stretches)
     edges = [edge for stretch in ordered for edge in stretch]
     if weekday not in range(7) or not all(map(_is_time, edges)) or any(a >= b for a, b in pairwise(edges)):
-        raise Invalid(fields={"hours": "时间要写成 08:00,每段先开始后结束,不能重叠"})
+        raise Invalid(fields={"hours": "时间要写成 08:00，每段先开始后结束，不能重叠"})
     rows = s.scalars(sa.select(WorkHours).where(WorkHours.weekday == weekday).order_by(WorkHours.opens)).all()
     before = [f"{row.opens}-{row.closes}" for row in rows]
     for row in rows:
@@ -233,7 +233,7 @@ def set_term(
     require(s, by, "calendar.edit")
     called = name.strip()[:64]
     if not called or kind not in set(TermKind) or ends_on < starts_on:
-        raise Invalid(fields={"name": "请填写名称,结束日期不能早于开始日期"})
+        raise Invalid(fields={"name": "请填写名称，结束日期不能早于开始日期"})
     clash = s.scalars(
         sa.select(Term).where(Term.name != called, Term.starts_on <= ends_on, Term.ends_on >= starts_on)
     ).first()

@@ -144,7 +144,7 @@ def _retry(s: Session, case: Case, by: Actor, now: datetime) -> None:
 def _let_go(s: Session, case: Case, by: Actor, now: datetime) -> None:
     debt = hold(s, outbox.Debt, key=case.about)
     if debt.state is outbox.DebtState.OWED:
-        raise Conflict("正在重试,请稍后再看", key=case.about)
+        raise Conflict("正在重试，请稍后再看", key=case.about)
     debt.state, debt.settled_at, debt.in_doubt = outbox.DebtState.LET_GO, now, False
 
 

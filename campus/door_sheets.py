@@ -68,5 +68,5 @@ def _label(door: Door, base_url: str, school: str) -> str:
         f'<td><div class="place{long}">{html.escape(door.place.label)}</div>'
         f'<img src="{qr.svg_data_uri(border=2)}" alt="">'
         f'<div class="code">{html.escape(door.place.code)} · {door.door_code}</div>'
-        f'<div class="hint">微信扫一扫,{html.escape(school)}报修</div></td>'
+        f'<div class="hint">微信扫一扫，{html.escape(school)}报修</div></td>'
     )

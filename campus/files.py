@@ -34,15 +34,15 @@ KEPT_UNREFERRED = Setting("files.kept_unreferred", timedelta(hours=24), source="
 
 
 class BadPhoto(Invalid):
-    code, text = "bad_photo", "这张图片打不开,请换一张 JPG、PNG 或 WebP"
+    code, text = "bad_photo", "这张图片打不开，请换一张 JPG、PNG 或 WebP"
 
 
 class PhotoTooLarge(Invalid):
-    code, text = "photo_too_large", "图片太大,请换一张小于 10 MB 的"
+    code, text = "photo_too_large", "图片太大，请换一张小于 10 MB 的"
 
 
 class PhotoUsed(Conflict):
-    code, text = "photo_used", "照片已失效,请重新上传"
+    code, text = "photo_used", "照片已失效，请重新上传"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,6 @@ def record(s: Session, looked: Looked, answer: Any, *, now: datetime) -> None:
     knew, followed_at = people.person_known_as(s, openid), follower.changed_at
     person = people.on_follow(s, openid=looked.openid, unionid=answer.unionid, now=now)
     if knew is None and person is not None:
-        text = f"{person.name},您好!已认出您的校园身份,不用再绑定:扫门上的二维码就能报修。"
+        text = f"{person.name}，您好！已认出您的校园身份，不用再绑定：扫门上的二维码就能报修。"
         about = f"follow:{follower.id}"
         chat_answers.owe_answer(s, to=openid, text=text, about=about, after="follow", asked_at=followed_at, now=now)

@@ -238,7 +238,7 @@ def _channels(s: Session, now: datetime) -> list[Line]:
         else:
             codes = "、".join(dict.fromkeys(_in_words(str(row.answer)) for row in away if row.answer))[:60]
             kind = "slow" if told and told[0].tried_at >= away[0].tried_at else "down"
-            lines.append(Line(str(channel), kind, f"{len(away)} 条在等({codes})", away[-1].tried_at))
+            lines.append(Line(str(channel), kind, f"{len(away)} 条在等（{codes}）", away[-1].tried_at))
     return lines
 
 
@@ -375,7 +375,7 @@ def change_setting(s: Session, *, key: str, value: Any, by: Actor, now: datetime
     if isinstance(wanted, int) and not isinstance(wanted, bool) and not 0 <= wanted <= 1_000_000_000:
         raise Invalid(fields={key: "应在 0 到 1000000000 之间"})
     if isinstance(wanted, str) and _HHMM.match(which.default) and not _HHMM.match(wanted):
-        raise Invalid(fields={key: "请写成 时:分,例如 07:00"})
+        raise Invalid(fields={key: "请写成 时：分，例如 07:00"})
     if isinstance(wanted, str) and len(wanted) > 500:
         raise Invalid(fields={key: "最多 500 个字"})
     before = which.show(setting(s, which))

@@ -47,7 +47,7 @@ class WrongSignIn(SignInNeeded):
 
 
 class WeakPassword(Invalid):
-    code, text = "weak_password", "密码至少 10 位,不能包含工号,也不能是常见密码"
+    code, text = "weak_password", "密码至少 10 位，不能包含工号，也不能是常见密码"
 
 
 @contextmanager

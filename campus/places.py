@@ -25,7 +25,7 @@ class NoSuchPlace(NotFound):
 
 
 class NoSuchDoor(NotFound):
-    code, text = "no_such_door", "这个门牌码已失效,请联系后勤服务台"
+    code, text = "no_such_door", "这个门牌码已失效，请联系后勤服务台"
 
 
 def plain_code(code: str) -> str:
@@ -199,7 +199,7 @@ def add_place(
     plain, called = plain_code(code), name.strip()
     wrong = {}
     if not CODE_SHAPE.match(plain):
-        wrong["code"] = "编号用字母、数字和短横线,例如 D12-402"
+        wrong["code"] = "编号用字母、数字和短横线，例如 D12-402"
     if not called or len(called) > 64:
         wrong["name"] = "请填写名称"
     if kind not in set(PlaceKind):
@@ -278,7 +278,7 @@ def retire_place(s: Session, *, code: str, by: Actor, now: datetime) -> int:
     below = Place.path.startswith(place.path, autoescape=True)
     living = sa.select(sa.func.count(Resident.id)).join(Place, Place.id == Resident.place_id)
     if (people := s.scalar(living.where(below, Resident.live.is_(True))) or 0) > 0:
-        raise Conflict(f"还有 {people} 人住在这里,请先办理退宿", place=place.code)
+        raise Conflict(f"还有 {people} 人住在这里，请先办理退宿", place=place.code)
     rows = s.scalars(sa.select(Place).where(below, Place.retired_at.is_(None))).all()
     for row in rows:
         row.retired_at = now

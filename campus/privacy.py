@@ -90,7 +90,7 @@ def reveal_phone(s: Session, *, person_id: int, reason: str, by: Actor, now: dat
     person = found(s, Person, id=person_id)
     require_for(s, by, "person.reveal", person)
     if len(reason.strip()) < MIN_REASON:
-        raise Invalid(fields={"reason": "请写明查看原因(至少 4 个字)"})
+        raise Invalid(fields={"reason": "请写明查看原因（至少 4 个字）"})
     if person.phone_sealed is None:
         raise NotFound("没有登记手机号", person=person.campus_no)
     audit(s, by, "person.reveal", f"person:{person.campus_no}", now=now, after={"reason": reason.strip()[:500]})
@@ -102,7 +102,7 @@ def give_consent(s: Session, *, kind: str, version: str, by: Actor, now: datetim
     if by.person_id is None:
         raise BindingNeeded
     if kind != PRIVACY_KIND or version != PRIVACY.version:
-        raise Invalid(fields={"version": "隐私保护指引已更新,请重新阅读"})
+        raise Invalid(fields={"version": "隐私保护指引已更新，请重新阅读"})
     insert_once(s, Consent(person_id=by.person_id, kind=kind, version=version, given_at=now))
 
 

@@ -39,7 +39,7 @@ class Known:
 
 
 class AccountOff(Forbidden):
-    code, text = "account_off", "账号已停用,请联系后勤服务台"
+    code, text = "account_off", "账号已停用，请联系后勤服务台"
 
 
 def open_session(

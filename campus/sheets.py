@@ -24,18 +24,18 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadSheet(Invalid):
-    code, text = "bad_sheet", "这个文件打不开,请另存为 xlsx 或 CSV 后再试"
+    code, text = "bad_sheet", "这个文件打不开，请另存为 xlsx 或 CSV 后再试"
 
 
 def read(data: bytes) -> list[list[str]]:
     """The rows of the first sheet as text, without empty rows at the end. Raises BadSheet."""
     if len(data) > MAX_FILE:
-        raise BadSheet("文件太大,请拆分后再导入(最多 20 MB)")
+        raise BadSheet("文件太大，请拆分后再导入（最多 20 MB）")
     rows = _workbook(data) if data[:4] == b"PK\x03\x04" else _csv(data)
     while rows and not any(rows[-1]):
         rows.pop()
     if len(rows) > MAX_ROWS:
-        raise BadSheet(f"行数太多,最多 {MAX_ROWS} 行")
+        raise BadSheet(f"行数太多，最多 {MAX_ROWS} 行")
     return rows
 
 
@@ -46,11 +46,11 @@ def _workbook(data: bytes) -> list[list[str]]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             # The sizes of the directory; calamine would unpack first and be 284 MB later (ECOSYSTEM, bomb).
             if sum(part.file_size for part in packed.infolist()) > MAX_UNPACKED:
-                raise BadSheet("文件解压后太大,请删除多余的工作表和图片后再试")
+                raise BadSheet("文件解压后太大，请删除多余的工作表和图片后再试")
         with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
             sheet = book.get_sheet_by_index(0)
             if sheet.total_width > MAX_COLUMNS * 10 or sheet.total_height > MAX_ROWS:
-                raise BadSheet(f"表格太大,最多 {MAX_ROWS} 行")
+                raise BadSheet(f"表格太大，最多 {MAX_ROWS} 行")
             rows = sheet.to_python(skip_empty_area=False)
     except BadSheet:
         raise
@@ -68,7 +68,7 @@ def _csv(data: bytes) -> list[list[str]]:
         except UnicodeDecodeError:
             continue
     else:
-        raise BadSheet("CSV 的编码无法识别,请另存为 UTF-8")
+        raise BadSheet("CSV 的编码无法识别，请另存为 UTF-8")
     if "\0" in text:
         raise BadSheet
     first = text.split("\n", 1)[0]

@@ -54,15 +54,15 @@ def import_(ctx: click.Context, file: Path, what: str, dry_run: bool, keep_good:
         raise click.ClickException(f"{why.detail};--keep-good 可只导入正确的行") from None
     except CampusError as why:
         raise click.ClickException(_told(why)) from None
-    click.echo(f"已导入:新增 {report.new},更新 {report.changed},未变 {report.same}")
+    click.echo(f"已导入：新增 {report.new}，更新 {report.changed}，未变 {report.same}")
 
 
 def _say(report: Report) -> None:
     click.echo(
-        f"共 {report.total} 行:正确 {len(report.good)}(新增 {report.new},更新 {report.changed}),错误 {len(report.bad_rows)}"
+        f"共 {report.total} 行：正确 {len(report.good)}（新增 {report.new}，更新 {report.changed}），错误 {len(report.bad_rows)}"
     )
     for bad in report.bad[:SHOWN]:
-        click.echo(f"  第 {bad.row_no} 行 {bad.column}:{bad.reason}")
+        click.echo(f"  第 {bad.row_no} 行 {bad.column}：{bad.reason}")
     if len(report.bad) > SHOWN:
         click.echo(f"  … 还有 {len(report.bad) - SHOWN} 处")
 

@@ -73,7 +73,7 @@ def platform_away(why: PlatformError) -> Any:
 def stale_form(why: CSRFError) -> Any:
     """The form is from before this sign-in, or not ours."""
     _log.warning("csrf refused", why=str(why.description))
-    return answer(400, "csrf", "页面放得太久或已重新登录,请刷新页面后再试")
+    return answer(400, "csrf", "页面放得太久或已重新登录，请刷新页面后再试")
 
 
 @bp.errorhandler(HTTPException)
@@ -104,7 +104,7 @@ def _to_sign_in() -> Any:
     back = request.full_path.rstrip("?") if request.method == "GET" and not by_htmx() else None
     where = url_for("console.get_sign_in", next=back) if back else url_for("console.get_sign_in")
     if request.cookies:
-        flash("请先登录" if "me" not in g else "登录已过期,请重新登录", "info")
+        flash("请先登录" if "me" not in g else "登录已过期，请重新登录", "info")
     if by_htmx():
         return Response(status=204, headers={"HX-Redirect": where})
     return redirect(where, 303)

@@ -17,20 +17,20 @@ from models.access import require
 from models.repairs import DispatchWay, FaultType
 
 TRADES = {title: key for key, title in reversed(words.TRADES.items())}  # one key per title, the first
-PRIORITIES = {"normal": "普通", "emergency": "紧急(先显示求助电话并呼叫值班)"}
+PRIORITIES = {"normal": "普通", "emergency": "紧急（先显示求助电话并呼叫值班）"}
 
 
 class FaultTypeForm(Form):
     name = StringField("名称", [DataRequired("请填写名称"), Length(max=60)])
-    parent = Choice("上级", empty="(顶层)", validate_choice=False)
-    trade = StringField("工种", [Length(max=60)], description="决定派给谁;可选已有工种或自己填写")
+    parent = Choice("上级", empty="（顶层）", validate_choice=False)
+    trade = StringField("工种", [Length(max=60)], description="决定派给谁；可选已有工种或自己填写")
     priority = Choice("级别", PRIORITIES)
     dispatch_way = Choice("派工方式", KINDS[DispatchWay])
-    standard_minutes = Whole("标准工时(分钟)", [InputRequired("请填写整数")])
-    respond_minutes = Whole("响应时限(分钟)", [InputRequired("请填写整数")])
-    finish_minutes = Whole("完工时限(分钟)", [InputRequired("请填写整数")])
+    standard_minutes = Whole("标准工时（分钟）", [InputRequired("请填写整数")])
+    respond_minutes = Whole("响应时限（分钟）", [InputRequired("请填写整数")])
+    finish_minutes = Whole("完工时限（分钟）", [InputRequired("请填写整数")])
     rank = Whole("排序", [InputRequired("请填写整数")], description="小的在前")
-    hint = TextAreaField("自助提示", [Length(max=1000)], description="报修前先给报修人看,例如:先检查空调遥控器电池")
+    hint = TextAreaField("自助提示", [Length(max=1000)], description="报修前先给报修人看，例如：先检查空调遥控器电池")
     emergency_phone = StringField("求助电话", [Length(max=20)], description="紧急类型必填")
     emergency_text = TextAreaField("紧急提示", [Length(max=1000)])
 
@@ -68,7 +68,7 @@ def get_new_fault() -> Any:
 def post_fault() -> Any:
     by, now, form = me(), clock.now(), FaultTypeForm().as_filled()
     row = run(lambda s: faults.add_fault(s, code=request.form.get("code", ""), form=form, by=by, now=now))
-    return go("get_faults", f"“{row.name}”已添加,立即可以报修")
+    return go("get_faults", f"“{row.name}”已添加，立即可以报修")
 
 
 @bp.get("/faults/<code>")
@@ -88,7 +88,7 @@ def get_fault(code: str) -> Any:
 def post_fault_edit(code: str) -> Any:
     by, now, form = me(), clock.now(), FaultTypeForm().as_filled()
     row = run(lambda s: faults.edit_fault(s, code=code, form=form, by=by, now=now))
-    return go("get_faults", f"“{row.name}”已保存;以前的工单期限不变")
+    return go("get_faults", f"“{row.name}”已保存；以前的工单期限不变")
 
 
 @bp.post("/faults/<code>/retire")

@@ -38,7 +38,7 @@ CSP = (
 
 
 class CrossSite(Forbidden):
-    code, text = "cross_site", "这个请求来自别的网站,已拦下"
+    code, text = "cross_site", "这个请求来自别的网站，已拦下"
 
 
 def furnish(app: Flask) -> None:

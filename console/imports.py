@@ -65,8 +65,8 @@ def post_import(what: str) -> Any:
     by, now, rows = me(), clock.now(), _rows()
     keep_good = request.form.get("keep_good") == "1"
     report = run(lambda s: imports.store(s, what, rows, keep_good=keep_good, by=by, now=now))
-    said = f"{imports.WHAT[what].title}:新增 {report.new},修改 {report.changed},不变 {report.same}"
-    return go(BACK[what], said + (f",略过有错的 {len(report.bad_rows)} 行" if report.bad else ""))
+    said = f"{imports.WHAT[what].title}：新增 {report.new}，修改 {report.changed}，不变 {report.same}"
+    return go(BACK[what], said + (f"，略过有错的 {len(report.bad_rows)} 行" if report.bad else ""))
 
 
 @bp.post("/imports/<what>/bad.xlsx")

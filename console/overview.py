@@ -60,7 +60,7 @@ def _health(lines: list[office.Line], cache_up: bool) -> list[office.Line]:
     names = KINDS[Channel]
     shown = [office.Line(names.get(line.what, line.what), line.state, line.said, line.since) for line in lines]
     cache = office.Line(
-        "缓存 Redis", "up" if cache_up else "slow", "正常" if cache_up else "连不上,业务照常,限流按进程计数"
+        "缓存 Redis", "up" if cache_up else "slow", "正常" if cache_up else "连不上，业务照常，限流按进程计数"
     )
     return [office.Line("数据库", "up", "正常"), cache, *shown]
 

@@ -26,7 +26,7 @@ class PersonForm(Form):
     campus_no = StringField("学工号", [DataRequired("请填写学工号"), Length(max=64)])
     name = StringField("姓名", [DataRequired("请填写姓名"), Length(max=64)])
     kind = Choice("类别", KINDS[PersonKind])
-    department = Choice("部门", empty="(无)", validate_choice=False)
+    department = Choice("部门", empty="（无）", validate_choice=False)
     phone = StringField("手机号", [Length(max=20)])
 
 
@@ -34,7 +34,7 @@ class EditForm(Form):
     name = StringField("姓名", [DataRequired("请填写姓名"), Length(max=64)])
     kind = Choice("类别", KINDS[PersonKind])
     status = Choice("状态", KINDS[PersonStatus])
-    department = Choice("部门", empty="(无)", validate_choice=False)
+    department = Choice("部门", empty="（无）", validate_choice=False)
 
 
 @bp.get("/people")

@@ -23,7 +23,7 @@ from models.places import Place, PlaceKind, Resident
 
 
 class PlaceForm(Form):
-    code = StringField("编号", [DataRequired("请填写编号"), Length(max=32)], description="例如 D12-402,不能再改")
+    code = StringField("编号", [DataRequired("请填写编号"), Length(max=32)], description="例如 D12-402，不能再改")
     name = StringField("名称", [DataRequired("请填写名称"), Length(max=64)])
     kind = Choice("类型", KINDS[PlaceKind], validate_choice=False)
     water_riser = StringField("水立管", [Length(max=64)])
@@ -114,7 +114,7 @@ def post_doors(code: str) -> Any:
     with reading() as s:
         top, doors = places.place_by_code(s, code), places.door_codes_of_building(s, code)
     if len(doors) > door_sheets.MOST:
-        raise Invalid(f"{len(doors)} 个门牌太多,一次最多 {door_sheets.MOST} 个,请选一栋楼或一层")
+        raise Invalid(f"{len(doors)} 个门牌太多，一次最多 {door_sheets.MOST} 个，请选一栋楼或一层")
     made = door_sheets.pdf(doors, title=top.label, base_url=server.base_url, school=server.school)
     headers = {"Content-Disposition": f'attachment; filename="doors-{top.code}.pdf"'}
     return Response(made, mimetype="application/pdf", headers=headers)
@@ -159,7 +159,7 @@ def _degrees(text: str | None, field: str) -> float | None:
     try:
         return float(str(text))
     except ValueError:
-        raise Invalid(fields={field: "请填写数字,例如 31.4912"}) from None
+        raise Invalid(fields={field: "请填写数字，例如 31.4912"}) from None
 
 
 def _edit_form(place: Place) -> PlaceEditForm:

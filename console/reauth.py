@@ -71,4 +71,4 @@ def post_prove() -> Any:
     session[KEPT] = [g.session.id, now.timestamp()]
     if by_htmx() and request.form.get("stay"):
         return render_template("console/parts/proved.html")
-    return go("get_account", "已验证,10 分钟内可以继续刚才的操作")
+    return go("get_account", "已验证，10 分钟内可以继续刚才的操作")

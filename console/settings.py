@@ -85,7 +85,7 @@ def post_setting(key: str) -> Any:
     elif isinstance(which.default, list):
         raw = [strip(part) for part in raw.replace("、", ",").replace(",", ",").split(",") if strip(part)]
     run(lambda s: office.change_setting(s, key=key, value=raw, by=by, now=now))
-    return go("get_settings", f"“{which.title or key}”已修改,立即生效")
+    return go("get_settings", f"“{which.title or key}”已修改，立即生效")
 
 
 def _unit_of(value: timedelta) -> tuple[str, str]:
@@ -124,7 +124,7 @@ def post_role_edit(name: str) -> Any:
     by, now, form = me(), clock.now(), request.form
     title = strip(form.get("title")) or None
     role = run(lambda s: access.set_role_deeds(s, role=name, deeds=form.getlist("deed"), title=title, by=by, now=now))
-    return go("get_roles", f"“{role.title}”已保存,立即生效")
+    return go("get_roles", f"“{role.title}”已保存，立即生效")
 
 
 def _by_area() -> dict[str, list[tuple[str, str]]]:
@@ -269,7 +269,7 @@ def post_operator_off(campus_no: str, deed: str) -> Any:
     rule = operators.disable_operator if deed == "disable" else operators.enable_operator
     run(lambda s: rule(s, person_id=id_of(s, campus_no), by=by, now=now))
     undo = url_for("console.post_operator_off", campus_no=campus_no, deed="enable") if deed == "disable" else ""
-    return go("get_operators", "已停用,并已退出登录" if deed == "disable" else "已启用", undo=undo)
+    return go("get_operators", "已停用，并已退出登录" if deed == "disable" else "已启用", undo=undo)
 
 
 @bp.post("/settings/operators/<campus_no>/password")
@@ -277,7 +277,7 @@ def post_operator_off(campus_no: str, deed: str) -> Any:
 def post_operator_password(campus_no: str) -> Any:
     by, now, password = me(), clock.now(), request.form.get("password", "")
     run(lambda s: operators.set_password(s, person_id=id_of(s, campus_no), password=password, by=by, now=now))
-    return go("get_operators", "密码已重设,该账号已退出登录")
+    return go("get_operators", "密码已重设，该账号已退出登录")
 
 
 @bp.post("/settings/operators/<campus_no>/totp")
@@ -305,7 +305,7 @@ def post_own_password() -> Any:
             s, person_id=by.person_id, password=form.get("password", ""), old=form.get("old", ""), by=by, now=now
         )
     )
-    return go("get_account", "密码已修改,其他设备已退出")
+    return go("get_account", "密码已修改，其他设备已退出")
 
 
 @bp.post("/account/totp")

@@ -84,12 +84,12 @@ def get_sso_return() -> Any:
     sso = house().platforms.sso
     kept = session.pop(SSO_KEPT, None)
     if sso is None or kept is None:
-        raise Forbidden("登录请求已失效,请重新登录")
+        raise Forbidden("登录请求已失效，请重新登录")
     back = kept.pop("next", "")
     try:
         who = sso.identity(request.args, kept)
     except PlatformError as why:
-        flash(f"统一身份认证没有成功({why.code}),请重试", "bad")
+        flash(f"统一身份认证没有成功（{why.code}），请重试", "bad")
         return redirect(url_for("console.get_sign_in"), 303)
     now, ip, agent = clock.now(), client_ip(), request.user_agent.string
     token = run(lambda s: operators.sign_in_by_sso(s, campus_no=who.campus_no, now=now, ip=ip, agent=agent))

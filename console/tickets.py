@@ -144,11 +144,11 @@ def post_assign_many() -> Any:
             run(lambda s, no=no: repairs.assign(s, no=no, worker_id=worker_id, reason=reason, by=by, now=now))
             done += 1
         except CampusError as why:  # each ticket has its own answer, and the page shows all of them
-            refused.append(f"{no}:{why.detail}")
+            refused.append(f"{no}：{why.detail}")
     if refused and not done:
         raise Invalid("都没有派成。" + ";".join(refused[:5]))
     if refused:
-        flash((f"{len(refused)} 单没有派成:" + ";".join(refused[:5]), ""), "warn")  # type: ignore[arg-type]  # JSON pair
+        flash((f"{len(refused)} 单没有派成：" + ";".join(refused[:5]), ""), "warn")  # type: ignore[arg-type]  # JSON pair
     return go("get_tickets", f"{done} 单已派工", state=request.form.get("state") or "open")
 
 
@@ -218,7 +218,7 @@ def post_ticket() -> Any:
             now=now,
         )
     )
-    return go("get_ticket", f"已登记 {ticket.no},请告知报修人", no=ticket.no)
+    return go("get_ticket", f"已登记 {ticket.no}，请告知报修人", no=ticket.no)
 
 
 @bp.get("/tickets/hint")

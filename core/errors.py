@@ -11,7 +11,7 @@ class CampusError(Exception):
     """A deed was refused. `code` is for programs and never changes, `text` is for people, `facts` are for the log."""
 
     code: ClassVar[str] = "refused"
-    text: ClassVar[str] = "办不了,请稍后再试"
+    text: ClassVar[str] = "办不了，请稍后再试"
     counted: ClassVar[bool] = False  # True: what the rule wrote before it refused stands (`core.db.Database.run`)
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
@@ -34,7 +34,7 @@ class NotFound(CampusError):
 class Forbidden(CampusError):
     """The person may not do this. `permission` names the deed that is missing (P6)."""
 
-    code, text = "forbidden", "没有权限:{permission}"
+    code, text = "forbidden", "没有权限：{permission}"
 
 
 class SignInNeeded(CampusError):
@@ -52,7 +52,7 @@ class BindingNeeded(SignInNeeded):
 class Conflict(CampusError):
     """The thing is not in a state in which this can happen."""
 
-    code, text = "conflict", "状态已变化,请刷新"
+    code, text = "conflict", "状态已变化，请刷新"
 
 
 class Invalid(CampusError):
@@ -64,13 +64,13 @@ class Invalid(CampusError):
 class TooMany(CampusError):
     """Asked too often. `retry_after_s` says when to come again."""
 
-    code, text = "too_many", "操作太频繁,请稍后再试"
+    code, text = "too_many", "操作太频繁，请稍后再试"
 
 
 class NotNow(CampusError):
     """Something the house needs is away for a moment; nothing was done."""
 
-    code, text = "not_now", "系统繁忙,请稍后再试"
+    code, text = "not_now", "系统繁忙，请稍后再试"
 
 
 class PlatformError(Exception):

@@ -83,7 +83,7 @@ class Directory(FileStore):
             _sync_directory(path.parent)
         except OSError as why:
             _log.error("file store cannot write", why=why.strerror)
-            raise NotNow("文件暂时无法保存,请稍后再试", why="files") from why
+            raise NotNow("文件暂时无法保存，请稍后再试", why="files") from why
 
     def get(self, key: str) -> bytes:
         try:

@@ -46,17 +46,17 @@ HTTP_CODES = {
     405: ("method_not_allowed", "不支持这种请求"),
     406: ("not_acceptable", "无法按要求的格式回答"),
     408: ("request_timeout", "请求超时"),
-    409: ("conflict", "状态已变化,请刷新"),
+    409: ("conflict", "状态已变化，请刷新"),
     411: ("length_required", "请求缺少长度"),
     413: ("too_large", "内容太大"),
     414: ("uri_too_long", "地址太长"),
     415: ("unsupported_media_type", "不支持的内容类型"),
     422: ("invalid", "填写有误"),
-    429: ("too_many", "操作太频繁,请稍后再试"),
+    429: ("too_many", "操作太频繁，请稍后再试"),
     431: ("headers_too_large", "请求头太大"),
-    500: ("internal", "系统出错了,我们已记录"),
-    502: ("platform_away", "外部平台暂时没有回应,请稍后再试"),
-    503: ("not_now", "系统繁忙,请稍后再试"),
+    500: ("internal", "系统出错了，我们已记录"),
+    502: ("platform_away", "外部平台暂时没有回应，请稍后再试"),
+    503: ("not_now", "系统繁忙，请稍后再试"),
 }
 MAX_BODY = 64 * 1024
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")

@@ -208,7 +208,7 @@ def read_cursor(name: str, cursor: str | None) -> Any:
     try:
         return _cursors(name).loads(cursor)
     except BadData:
-        raise Invalid(fields={"cursor": "已失效,请从头加载"}) from None
+        raise Invalid(fields={"cursor": "已失效，请从头加载"}) from None
 
 
 def _cursors(name: str) -> URLSafeSerializer:

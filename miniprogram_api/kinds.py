@@ -108,7 +108,7 @@ _SAID = {
     "string_too_long": "最多 {max_length} 个字",
     "string_type": "应为文字",
     "string_unicode": "含有无法保存的字符",
-    "string_pattern_mismatch": "格式不正确,或含有不允许的字符",
+    "string_pattern_mismatch": "格式不正确，或含有不允许的字符",
     "less_than_equal": "不能大于 {le}",
     "greater_than_equal": "不能小于 {ge}",
     "literal_error": "应为 {expected}",

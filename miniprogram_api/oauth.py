@@ -30,11 +30,11 @@ _INSIDE = re.compile(r"^/m/(?:[?#][!-~]*)?$")
 
 
 class LoginRefused(Forbidden):
-    code, text = "login_refused", "登录凭证已失效,请重新进入"
+    code, text = "login_refused", "登录凭证已失效，请重新进入"
 
 
 class StateLost(Forbidden):
-    code, text = "state_lost", "登录已超时或不是在本机发起的,请重新进入"
+    code, text = "state_lost", "登录已超时或不是在本机发起的，请重新进入"
 
 
 class PlatformOff(NotFound):

@@ -177,7 +177,7 @@ def _phone(said: PhoneTypedIn | PhoneGivenIn) -> str:
     try:
         return str(mini.phone_number(said.wechat_code))
     except Refused as why:
-        raise oauth.LoginRefused("微信没有给出手机号,请再点一次", answer=why.code) from None
+        raise oauth.LoginRefused("微信没有给出手机号，请再点一次", answer=why.code) from None
 
 
 @api.post("/bindings")

@@ -155,7 +155,7 @@ def require(s: Session, by: Actor, deed: str, *, at: Place | Department | None =
 
 def missing(deed: str) -> Forbidden:
     """The refusal that names the missing permission in the words of the campus. P6."""
-    return Forbidden(f"没有权限:{title_of(deed)}({deed})", permission=deed)
+    return Forbidden(f"没有权限：{title_of(deed)}（{deed}）", permission=deed)
 
 
 def may(s: Session, by: Actor, deed: str, *, at: Place | Department | None = None) -> bool:

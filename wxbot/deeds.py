@@ -73,7 +73,7 @@ def scan_of_a_link(s: Session, came: Came) -> Reply | None:
 def follow(s: Session, came: Came) -> Reply | None:
     """Somebody follows; the campus may know them already."""
     person = _followed(s, came)
-    return WELCOME if person is None else Say(f"{person.name},您好!\n{HELP.text}", HELP.links)
+    return WELCOME if person is None else Say(f"{person.name}，您好！\n{HELP.text}", HELP.links)
 
 
 def follow_at_a_door(s: Session, came: Came) -> Reply | None:
@@ -152,10 +152,10 @@ def noted(_s: Session, came: Came) -> Reply | None:
 
 HELP = Say(chat.HELP.text, chat.HELP.links)
 WELCOME = Say(
-    f"欢迎关注后勤通!绑定校园身份后,报修、进度通知都在这里。\n{HELP.text}", (("绑定校园身份", "/pages/binding/binding"), *HELP.links)
+    f"欢迎关注后勤通！绑定校园身份后，报修、进度通知都在这里。\n{HELP.text}", (("绑定校园身份", "/pages/binding/binding"), *HELP.links)
 )  # fmt: skip
-PHOTO = Say("照片收到了,但聊天里还不能附照片。请打开报修单,选好地点和问题后再添加照片:", HELP.links[:1])
-NOT_OURS = Say("没有认出这个码。请扫门口的后勤二维码,或填写报修单:", HELP.links[:1])
+PHOTO = Say("照片收到了，但聊天里还不能附照片。请打开报修单，选好地点和问题后再添加照片：", HELP.links[:1])
+NOT_OURS = Say("没有认出这个码。请扫门口的后勤二维码，或填写报修单：", HELP.links[:1])
 KEPT = Say("")  # stored once and answered `success`
 
 # -- what is said

@@ -14,7 +14,7 @@ from core.errors import BindingNeeded, CampusError, SignInNeeded
 from platforms.wechat_message import MAX_TEXT_BYTES, fit_text
 
 BIND_PAGE = "/pages/binding/binding"
-TROUBLE = "抱歉,系统出了点问题,我们已经记录。请稍后再试,急修请直接拨打值班电话。"
+TROUBLE = "抱歉，系统出了点问题，我们已经记录。请稍后再试，急修请直接拨打值班电话。"
 
 
 class Say(NamedTuple):

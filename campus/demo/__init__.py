@@ -37,7 +37,7 @@ ORDER = (
 
 
 class NotEmpty(Conflict):
-    code, text = "not_empty", "数据库里已经有人员或地点,演示数据只能装入空库"
+    code, text = "not_empty", "数据库里已经有人员或地点，演示数据只能装入空库"
 
 
 @dataclass(frozen=True)

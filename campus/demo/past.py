@@ -22,18 +22,18 @@ STATES = (
     (99.0, (("closed", 90), ("cancelled", 4), ("rejected", 3), ("unfixable", 3))),
 )  # fmt: skip
 TEXTS = (
-    "从昨天晚上开始的,麻烦尽快看一下。", "已经影响正常使用了。", "早上发现的,请师傅有空来看看。", "之前修过一次,又坏了。", "比较急,谢谢师傅!",
-    "下午三点以后宿舍有人。", "已经试过简单处理,没有用。", "同寝室都反映这个问题。", "",
+    "从昨天晚上开始的，麻烦尽快看一下。", "已经影响正常使用了。", "早上发现的，请师傅有空来看看。", "之前修过一次，又坏了。", "比较急，谢谢师傅！",
+    "下午三点以后宿舍有人。", "已经试过简单处理，没有用。", "同寝室都反映这个问题。", "",
 )  # fmt: skip
 NOTES = (
-    "已更换配件,试用正常。",
-    "已疏通,使用正常。",
+    "已更换配件，试用正常。",
+    "已疏通，使用正常。",
     "紧固后恢复正常。",
-    "已更换,请注意使用。",
+    "已更换，请注意使用。",
     "线路已修复并测试。",
     "清洗后恢复正常。",
 )
-PRAISE = ("师傅来得很快,谢谢!", "修得很好。", "态度很好,还顺便检查了别的。", "等得有点久,不过修好了。", "", "", "")
+PRAISE = ("师傅来得很快，谢谢！", "修得很好。", "态度很好，还顺便检查了别的。", "等得有点久，不过修好了。", "", "", "")
 
 
 def tickets(
@@ -137,7 +137,7 @@ def _one(
     if "finish" in path:
         step("finish", RepairState.DONE, dice.uniform(10, 80), worker, "wecom", note)
     if "cannot" in path:
-        step("cannot", RepairState.UNFIXABLE, dice.uniform(10, 60), worker, "wecom", "配件已停产,建议整体更换。")
+        step("cannot", RepairState.UNFIXABLE, dice.uniform(10, 60), worker, "wecom", "配件已停产，建议整体更换。")
     if "accept" in path:
         step("accept", RepairState.CLOSED, dice.uniform(5, 60 * 30), requester, "mini")
     if "cancel" in path:
@@ -149,10 +149,10 @@ def _one(
             dice.uniform(3, 60),
             crowd.leads.get("zhao"),
             "console",
-            "不属于维修范围,请联系楼管",
+            "不属于维修范围，请联系楼管",
         )
     worked = "assign" in path
-    why = ("区域包干:" if by_area else "在岗负荷最少:") + crowd.cards[worker]["name"]
+    why = ("区域包干：" if by_area else "在岗负荷最少：") + crowd.cards[worker]["name"]
     unfixable = state is RepairState.UNFIXABLE
     last = steps[-1]["at"]
     ticket = rows.add(
@@ -169,7 +169,7 @@ def _one(
         taken_at=moments.get("take"), arrived_at=moments.get("arrive"), done_at=moments.get("finish"),
         closed_at=last if state in ENDED else None,
         result="unfixable" if unfixable else "fixed" if "finish" in path else None,
-        result_note="配件已停产,建议整体更换。" if unfixable else note if "finish" in path else None,
+        result_note="配件已停产，建议整体更换。" if unfixable else note if "finish" in path else None,
         proposal="列入暑期更新改造计划" if unfixable else None, idem_key=None,
     )  # fmt: skip
     for one in steps:

@@ -35,7 +35,7 @@ Rows = Sequence[Sequence[str]]
 
 
 class BadRows(Conflict):
-    code, text = "bad_rows", "有 {bad} 行有错误,没有导入任何内容"
+    code, text = "bad_rows", "有 {bad} 行有错误，没有导入任何内容"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def bad_rows(report: Report, rows: Rows) -> list[list[str]]:
     """The rows that could not be taken, in the columns they came in, with all their reasons behind: to mend and store again."""
     reasons: dict[int, list[str]] = {}
     for bad in report.bad:
-        reasons.setdefault(bad.row_no, []).append(f"{bad.column}:{bad.reason}")
+        reasons.setdefault(bad.row_no, []).append(f"{bad.column}：{bad.reason}")
     width = max((len(row) for row in rows), default=0)
     head = [*rows[0], *[""] * (width - len(rows[0])), "错误原因"]
     return [

@@ -160,7 +160,7 @@ def read_departments(s: Session, lines: Lines, reading: Reading) -> None:
             reading.refuse(number, "leader", f"没有学工号为“{line['leader'][:20]}”的人")
         row = there.get(line["code"])
         if row is not None and line["parent"] and codes.get(row.parent_id or 0) != line["parent"]:
-            reading.refuse(number, "parent", f"不能更改上级(现为“{codes.get(row.parent_id or 0, '无')}”)")
+            reading.refuse(number, "parent", f"不能更改上级（现为“{codes.get(row.parent_id or 0, '无')}”）")
     below(lines, reading, known=set(there))
     for number, line in lines:
         if number in reading.wrong:
@@ -188,14 +188,14 @@ def below(lines: Lines, reading: Reading, *, known: set[str]) -> None:
         if code in seen:
             return "上级关系成了一个圈"
         if len(seen) > DEEPEST:
-            return f"层级太深,最多 {DEEPEST} 级"
+            return f"层级太深，最多 {DEEPEST} 级"
         if code in fine:
             return fine[code]
         if code not in in_file:
             return None if code in known else f"没有编号为“{code[:20]}”的上级"
         number, parent = in_file[code]
         if number in reading.wrong:
-            return f"上级“{code[:20]}”(第 {number} 行)有错误"
+            return f"上级“{code[:20]}”（第 {number} 行）有错误"
         return why_not(parent, (*seen, code)) if parent and code not in known else None
 
     for number, line in lines:

@@ -50,18 +50,18 @@ def read_places(s: Session, lines: Lines, reading: Reading) -> None:
             continue
         reading.length(number, line, 64, "name", "water_riser", "power_riser")
         if not CODE_SHAPE.match(line["code"]):
-            reading.refuse(number, "code", "只能用字母、数字和短横线,例如 D12-402")
+            reading.refuse(number, "code", "只能用字母、数字和短横线，例如 D12-402")
         row = there.get(line["code"])
         kind = reading.choice(number, line, "kind", KIND_WORDS)
         if row is not None and row.retired_at is not None:
             reading.refuse(number, "code", "这个地点已停用")
         if row is not None and kind is not None and row.kind is not kind:
-            reading.refuse(number, "kind", f"不能更改类型(现为“{KIND_TITLES[row.kind]}”)")
+            reading.refuse(number, "kind", f"不能更改类型（现为“{KIND_TITLES[row.kind]}”）")
         if row is not None and line["parent"] and codes.get(row.parent_id or 0) != line["parent"]:
-            reading.refuse(number, "parent", f"不能更改上级(现为“{codes.get(row.parent_id or 0, '无')}”)")
+            reading.refuse(number, "parent", f"不能更改上级（现为“{codes.get(row.parent_id or 0, '无')}”）")
         lat, lon = _degrees(reading, number, line, "lat"), _degrees(reading, number, line, "lon")
         if not on_earth(lat, lon):
-            reading.refuse(number, "lat", "经纬度要同时填写,并且在有效范围内")
+            reading.refuse(number, "lat", "经纬度要同时填写，并且在有效范围内")
         kinds.setdefault(line["code"], kind)
         read[number] = {
             "name": line["name"], "lat": lat, "lon": lon, "water_riser": line["water_riser"] or None,
@@ -73,8 +73,8 @@ def read_places(s: Session, lines: Lines, reading: Reading) -> None:
             continue
         above = kinds.get(line["parent"]) if line["parent"] else None
         if (line["parent"] in kinds or not line["parent"]) and above not in ABOVE[kind]:
-            allowed = "、".join(KIND_TITLES[one] if one else "(空)" for one in ABOVE[kind])
-            reading.refuse(number, "parent", f"{KIND_TITLES[kind]}的上级应为:{allowed}")
+            allowed = "、".join(KIND_TITLES[one] if one else "（空）" for one in ABOVE[kind])
+            reading.refuse(number, "parent", f"{KIND_TITLES[kind]}的上级应为：{allowed}")
     below(lines, reading, known=set(there))
     for number, line in lines:
         if number in reading.wrong:

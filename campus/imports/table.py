@@ -52,7 +52,7 @@ class Report:
 
 
 class WrongColumns(Invalid):
-    code, text = "wrong_columns", "表头不对,缺少:{missing}"
+    code, text = "wrong_columns", "表头不对，缺少：{missing}"
 
 
 class Refused(Exception):
@@ -91,7 +91,7 @@ class Reading:
         """Whether all required columns are filled."""
         empty = [column.key for column in self.report.columns if column.required and not line[column.key]]
         for key in empty:
-            self.refuse(number, key, "必填,不能为空")
+            self.refuse(number, key, "必填，不能为空")
         return not empty
 
     def once(self, lines: Iterable[tuple[int, dict[str, str]]], key: str) -> None:
@@ -112,5 +112,5 @@ class Reading:
         if line[key] in choices:
             return choices[line[key]]
         known = "、".join(title for title in choices if not title.isascii())
-        self.refuse(number, key, f"不认识“{line[key][:20]}”,应为:{known}")
+        self.refuse(number, key, f"不认识“{line[key][:20]}”，应为：{known}")
         return None

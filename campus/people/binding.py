@@ -25,15 +25,15 @@ STAFF = (PersonKind.STAFF, PersonKind.WORKER, PersonKind.DRIVER)
 
 
 class IdentityTaken(Conflict):
-    code, text = "identity_taken", "这个微信已绑定其他人,请先在原账号解绑"
+    code, text = "identity_taken", "这个微信已绑定其他人，请先在原账号解绑"
 
 
 class AlreadyBound(Conflict):
-    code, text = "already_bound", "已绑定校园身份,如需更换请先解绑"
+    code, text = "already_bound", "已绑定校园身份，如需更换请先解绑"
 
 
 class SnapshotVisitor(Forbidden):
-    code, text = "snapshot_visitor", "当前是快照页,请点击页面上的“使用完整服务”后再操作"
+    code, text = "snapshot_visitor", "当前是快照页，请点击页面上的“使用完整服务”后再操作"
 
 
 def person_known_as(s: Session, identity: Known) -> Person | None:

@@ -29,11 +29,11 @@ TICKET_LIVES = timedelta(minutes=5)
 
 
 class TicketUsed(Forbidden):
-    code, text = "sso_ticket_used", "统一身份认证已过期,请重新登录"
+    code, text = "sso_ticket_used", "统一身份认证已过期，请重新登录"
 
 
 class NotOnCampus(NotFound):
-    code, text = "not_on_campus", "学校名册里还没有你的学工号,请联系后勤服务台"
+    code, text = "not_on_campus", "学校名册里还没有你的学工号，请联系后勤服务台"
 
 
 def sign_in(s: Session, *, identity: Known, way: str, now: datetime, ip: str, agent: str) -> tuple[str, Person | None]:

@@ -50,7 +50,7 @@ class ChatReply:
 
 
 HELP = ChatReply(
-    "报修很简单:\n1. 扫门口的二维码,回复数字即可;\n2. 或发送:报修 地点 问题,例如“报修 D12-402 空调不制冷”;\n"
+    "报修很简单：\n1. 扫门口的二维码，回复数字即可；\n2. 或发送：报修 地点 问题，例如“报修 D12-402 空调不制冷”；\n"
     "3. 发送“进度”查看我的报修。",
     (FORM, MINE),
 )
@@ -64,18 +64,18 @@ def on_scan(s: Session, *, identity: Known, door_code: str, now: datetime) -> Ch
     """The place, what is being repaired there, and the six commonest faults to choose from; the draft stands. R1."""
     row = s.execute(_DOOR, {"door": door_code.strip().upper(), **_me(identity)}).one_or_none()
     if row is None:
-        return ChatReply("没有认出这个门牌码,可能已经更换。请直接填写报修单:", (FORM,))
+        return ChatReply("没有认出这个门牌码，可能已经更换。请直接填写报修单：", (FORM,))
     place, person_id = row
     choices = faults.common_at(s, place, SHOWN, now=now)
     _keep(s, identity, place.id, [fault.code for fault in choices], now)
     lines = [place.label]
     if being_done := open_at(s, place.id, 3):
-        lines += ["正在处理:", *(f"· {one.fault_name}({one.state_title})" for one in being_done)]
-    lines += ["哪里坏了?回复数字即可报修:", *(f"{at} {fault.name}" for at, fault in enumerate(choices, 1))]
-    lines.append("都不是?发送“报修 问题描述”,或填写报修单(可拍照)。")
+        lines += ["正在处理：", *(f"· {one.fault_name}（{one.state_title}）" for one in being_done)]
+    lines += ["哪里坏了？回复数字即可报修：", *(f"{at} {fault.name}" for at, fault in enumerate(choices, 1))]
+    lines.append("都不是？发送“报修 问题描述”，或填写报修单（可拍照）。")
     links: tuple[Link, ...] = ((FORM[0], f"{FORM[1]}?door={door_code.strip().upper()}"),)
     if person_id is None:
-        lines.append(NOT_KNOWN + "请先绑定,再回来回复数字:")
+        lines.append(NOT_KNOWN + "请先绑定，再回来回复数字：")
         links = (BIND, *links)
     return ChatReply("\n".join(lines), links)
 
@@ -158,7 +158,7 @@ def on_menu(s: Session, *, identity: Known, key: str, now: datetime) -> ChatRepl
     if key.lower() in ("progress", "repair_progress", "repair_mine", "my_repairs"):
         return on_progress(s, identity=identity, now=now)
     if key.lower() in ("repair", "repair_file"):
-        return ChatReply("扫门口的二维码最快;也可以发送“报修 地点 问题”,或填写报修单(可拍照):", (FORM, MINE))
+        return ChatReply("扫门口的二维码最快；也可以发送“报修 地点 问题”，或填写报修单（可拍照）：", (FORM, MINE))
     return HELP
 
 
@@ -166,7 +166,7 @@ def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
     """My open tickets, newest first, at most five."""
     person_id = s.scalar(_PERSON_ID, _me(identity))
     if person_id is None:
-        return ChatReply(NOT_KNOWN + "绑定后可查看报修进度:", (BIND,))
+        return ChatReply(NOT_KNOWN + "绑定后可查看报修进度：", (BIND,))
     rows = s.execute(
         sa.select(Ticket.no, Ticket.state, Place.label, FaultType.name)
         .join(Place, Place.id == Ticket.place_id)
@@ -177,8 +177,8 @@ def on_progress(s: Session, *, identity: Known, now: datetime) -> ChatReply:
     ).all()
     if not rows:
         return ChatReply("您没有进行中的报修。", (FORM, MINE))
-    lines = [f"{label} {name}:{words.STATES[state]}\n{no}" for no, state, label, name in rows]
-    return ChatReply("\n".join(["进行中的报修:", *lines]), ((f"查看 {rows[0].no}", _detail(rows[0].no)), MINE))
+    lines = [f"{label} {name}：{words.STATES[state]}\n{no}" for no, state, label, name in rows]
+    return ChatReply("\n".join(["进行中的报修：", *lines]), ((f"查看 {rows[0].no}", _detail(rows[0].no)), MINE))
 
 
 def _chatter(s: Session, identity: Known, now: datetime, request_id: str) -> _Chatter:
@@ -197,12 +197,12 @@ def _chatter(s: Session, identity: Known, now: datetime, request_id: str) -> _Ch
 
 def _number(s: Session, who: _Chatter, number: int) -> ChatReply:
     if who.draft is None:
-        return ChatReply("请先扫门口的二维码,再回复数字(15 分钟内有效);也可以直接填写报修单:", (FORM,))
+        return ChatReply("请先扫门口的二维码，再回复数字（15 分钟内有效）；也可以直接填写报修单：", (FORM,))
     if not 1 <= number <= len(who.draft.choices):
-        return ChatReply(f"请回复 1 到 {len(who.draft.choices)} 的数字,或发送“报修 问题描述”。", (who.draft.form,))
+        return ChatReply(f"请回复 1 到 {len(who.draft.choices)} 的数字，或发送“报修 问题描述”。", (who.draft.form,))
     fault = s.connection().execute(_CHOSEN, {"code": who.draft.choices[number - 1]}).one_or_none()
     if fault is None:
-        return ChatReply("这个故障类型刚刚停用了,请填写报修单:", (who.draft.form,))
+        return ChatReply("这个故障类型刚刚停用了，请填写报修单：", (who.draft.form,))
     site = Site._make((*who.draft.where, *fault))
     # The same number after the same scan is the same report; another number is another one.
     key = f"scan:{who.draft.id}:{who.draft.started_at:%y%m%d%H%M%S%f}:{site.fault_id}"
@@ -211,7 +211,7 @@ def _number(s: Session, who: _Chatter, number: int) -> ChatReply:
 
 def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
     if not said:
-        return HELP if who.draft is None else ChatReply("请回复上面的数字,或发送“报修 问题描述”。", (who.draft.form,))
+        return HELP if who.draft is None else ChatReply("请回复上面的数字，或发送“报修 问题描述”。", (who.draft.form,))
     if said.isdecimal() and len(said) <= 2 and who.draft is not None:
         return _number(s, who, int(said))
     known = faults.leaves(s)
@@ -221,14 +221,14 @@ def _report(s: Session, who: _Chatter, said: str) -> ChatReply:
         return _file(s, who, site, more, way="text", twin=_mine(s, who, site))
     if who.draft is None:
         return ChatReply(
-            "没有完全看懂地点和问题。请写成“报修 地点 问题”,例如“报修 D12-402 空调不制冷”,或填写报修单:", (FORM,)
+            "没有完全看懂地点和问题。请写成“报修 地点 问题”，例如“报修 D12-402 空调不制冷”，或填写报修单：", (FORM,)
         )
     other = matching.elsewhere(s, said, code=who.draft.place_code, label=who.draft.place_label)
     if other:  # never to the door that happened to be scanned before
-        return ChatReply(f"没有认出“{other}”和它的问题。请写成“报修 地点 问题”,或填写报修单:", (FORM,))
+        return ChatReply(f"没有认出“{other}”和它的问题。请写成“报修 地点 问题”，或填写报修单：", (FORM,))
     described = _described(said, known, who.draft.choices)
     if described is None:
-        return ChatReply("没有看懂是什么问题,请回复数字,或填写报修单:", (who.draft.form,))
+        return ChatReply("没有看懂是什么问题，请回复数字，或填写报修单：", (who.draft.form,))
     fault, more = described
     site = _site(s, who.draft.where, fault)
     return _file(s, who, site, more, way="scan", twin=_mine(s, who, site))
@@ -295,7 +295,7 @@ def _file(
         _keep(s, who.identity, site.place_id, choices, who.now)
         number = choices.index(site.fault_code) + 1
         return ChatReply(
-            f"{NOT_KNOWN}绑定后回到这里回复 {number},就会报修:{site.place_label} {site.fault_name}", (BIND,)
+            f"{NOT_KNOWN}绑定后回到这里回复 {number}，就会报修：{site.place_label} {site.fault_name}", (BIND,)
         )
     require(s, who.by, "repair.file")
     if twin is not None:
@@ -304,7 +304,7 @@ def _file(
     if filed.filed_at != who.now:
         return _again(filed.no, filed.state, site)
     return ChatReply(
-        f"已报修:{site.place_label} {site.fault_name}\n工单号 {filed.no}\n师傅接单后会通知您。",
+        f"已报修：{site.place_label} {site.fault_name}\n工单号 {filed.no}\n师傅接单后会通知您。",
         (("查看进度", _detail(filed.no)),),
     )
 
@@ -314,7 +314,7 @@ def _stop(s: Session, who: _Chatter, site: Site) -> ChatReply:
     danger: Emergency = emergency(site)
     page_danger(s, site, person=who.person.name if who.person else "未绑定的用户", now=who.now)
     page = f"{FORM[1]}?place={site.place_code}&fault={site.fault_code}"
-    return ChatReply(f"{danger.detail}\n值班室已收到提醒。人安全后请补填报修单:", (("补填报修单", page),))
+    return ChatReply(f"{danger.detail}\n值班室已收到提醒。人安全后请补填报修单：", (("补填报修单", page),))
 
 
 def _choices(who: _Chatter, site: Site) -> list[str]:
@@ -333,7 +333,7 @@ def _mine(s: Session, who: _Chatter, site: Site) -> Twin | None:
 
 def _again(no: str, state: RepairState, site: Site) -> ChatReply:
     return ChatReply(
-        f"您已经报过:{site.place_label} {site.fault_name},{words.STATES[state]}\n工单号 {no}",
+        f"您已经报过：{site.place_label} {site.fault_name}，{words.STATES[state]}\n工单号 {no}",
         (("查看进度", _detail(no)),),
     )
 

@@ -18,7 +18,7 @@ MIN_REASON = 4
 
 
 class ContactHidden(NotFound):
-    code, text = "contact_hidden", "工单已关闭较久,联系方式不再显示"
+    code, text = "contact_hidden", "工单已关闭较久，联系方式不再显示"
 
 
 def reveal_contact(s: Session, *, no: str, reason: str, by: Actor, now: datetime) -> str:
@@ -28,7 +28,7 @@ def reveal_contact(s: Session, *, no: str, reason: str, by: Actor, now: datetime
     require(s, by, "repair.see", at=place)
     require(s, by, "person.reveal", at=place)
     if len(reason.strip()) < MIN_REASON:
-        raise Invalid(fields={"reason": "请写明查看原因(至少 4 个字)"})
+        raise Invalid(fields={"reason": "请写明查看原因（至少 4 个字）"})
     if ticket.closed_at is not None and now - ticket.closed_at > setting(s, CONTACT_HIDDEN_AFTER):
         raise ContactHidden(no=no)
     if ticket.contact_phone_sealed is None:

@@ -26,7 +26,7 @@ class NotAWorker(Invalid):
 class AlreadyAssigned(Conflict):
     """Somebody was sent already: to send another, say why."""
 
-    code, text = "already_assigned", "已派给{worker},改派请写明原因"
+    code, text = "already_assigned", "已派给{worker}，改派请写明原因"
 
 
 class NobodySuch(NotFound):
@@ -51,7 +51,7 @@ def assign(s: Session, *, no: str, worker_id: int, reason: str | None = None, by
         earlier = s.get(Person, ticket.worker_id)
         raise AlreadyAssigned(no=no, worker=earlier.name if earlier else "")
     operator = s.get(Person, by.person_id)
-    shown = f"人工派工:{operator.name if operator else '值班员'}" + (f"({why})" if why else "")
+    shown = f"人工派工：{operator.name if operator else '值班员'}" + (f"（{why}）" if why else "")
     values = {"worker_id": worker_id, "dispatch_way": DispatchWay.BY_HAND, "why": shown[:190]}
     return move(s, ticket, action, by=by, now=now, note=why or shown, values=values, worker=worker_id).ticket
 
@@ -105,7 +105,7 @@ def file_for(
         if requester is None:
             raise NobodySuch(campus_no=campus_no)
     elif not (words.said(contact_name, "contact_name") and words.phone(contact_phone, "contact_phone")):
-        raise Invalid(fields={"contact_phone": "请填写学号/工号,或联系人和电话"})
+        raise Invalid(fields={"contact_phone": "请填写学号/工号，或联系人和电话"})
     filed = file_at(
         s, scene.site, text=text, by=by, now=now, way="desk", requester=requester, contact_name=contact_name,
         contact_phone=contact_phone, received_at=received_at, photo_nos=photos, quantity=quantity, severity=severity,

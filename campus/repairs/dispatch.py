@@ -83,7 +83,7 @@ def unassigned(s: Session, ticket_id: int, *, now: datetime) -> Ticket:
     if choose(s, scene, now=now) is not None:
         return dispatch(s, ticket_id, now=now)
     minutes = int((now - ticket.filed_at).total_seconds() // 60)
-    _tell_desk(s, ticket, scene, f"已等待 {minutes} 分钟,请人工派工", now)
+    _tell_desk(s, ticket, scene, f"已等待 {minutes} 分钟，请人工派工", now)
     return ticket
 
 
@@ -143,7 +143,7 @@ def _by_area(s: Session, scene: Scene, on_shift: Sequence[int]) -> Choice | None
     ).one_or_none()
     if row is None:
         return None
-    why = f"区域包干:{row.code} {words.trade_title(scene.fault.trade)} {row.name}"
+    why = f"区域包干：{row.code} {words.trade_title(scene.fault.trade)} {row.name}"
     return Choice(row.id, DispatchWay.BY_AREA, why)
 
 
@@ -154,7 +154,7 @@ def _least_load(s: Session, trade: str | None, on_shift: Sequence[int]) -> Choic
     if not able:
         return None
     first = loads(s, able)[0]
-    why = f"在岗负荷最少:{words.trade_title(trade)} {first.name}(在手 {first.open} 单)"
+    why = f"在岗负荷最少：{words.trade_title(trade)} {first.name}（在手 {first.open} 单）"
     return Choice(first.person_id, DispatchWay.LEAST_LOAD, why)
 
 

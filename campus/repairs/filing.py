@@ -50,7 +50,7 @@ class Emergency(Conflict):
 class AlreadyReported(Conflict):
     """The same fault at the same place is open: `no` is its ticket. Filed all the same with `confirm_duplicate`. R5."""
 
-    code, text = "already_reported", "这里的同类问题已有人报修,正在处理"
+    code, text = "already_reported", "这里的同类问题已有人报修，正在处理"
 
 
 class Requester(Protocol):

@@ -86,7 +86,7 @@ FRESH: dict[str, Any] = dict.fromkeys(
 class WrongState(Conflict):
     """The ticket is not where this deed begins. `state` says where it is."""
 
-    code, text = "wrong_state", "工单{is_now},不能{deed}"
+    code, text = "wrong_state", "工单{is_now}，不能{deed}"
 
 
 class Moved(NamedTuple):

@@ -42,25 +42,25 @@ def _at_work(name: str, title: str, text: str, *, useful_for: timedelta | None =
 
 notices.register(
     # Whoever files sees the number at once; a push would only spend a one-time subscription (N3).
-    Kind("repair_filed", "报修已登记", "{place} {fault} 已登记,工单号 {no},正在安排师傅。", COMMON, (), page=DETAIL)
+    Kind("repair_filed", "报修已登记", "{place} {fault} 已登记，工单号 {no}，正在安排师傅。", COMMON, (), page=DETAIL)
 )
-_requester("repair_filed_for_you", "报修已登记", "值班台已为您登记:{place} {fault},工单号 {no}。")
-_requester("repair_taken", "师傅已接单", "{worker} 师傅已接单:{place} {fault}。")
-_requester("repair_done", "维修完成,请验收", "{place} {fault}:{text},请验收并评价。")
-_requester("repair_unfixable", "暂时无法修复", "{place} {fault} 暂时无法修复:{text}")
+_requester("repair_filed_for_you", "报修已登记", "值班台已为您登记：{place} {fault}，工单号 {no}。")
+_requester("repair_taken", "师傅已接单", "{worker} 师傅已接单：{place} {fault}。")
+_requester("repair_done", "维修完成，请验收", "{place} {fault}：{text}，请验收并评价。")
+_requester("repair_unfixable", "暂时无法修复", "{place} {fault} 暂时无法修复：{text}")
 _requester("repair_closed", "报修已结束", "{place} {fault} {status}。{text}")
-_at_work("repair_dispatched", "新的维修任务", "{place} {fault},报修人 {person},请尽快接单。")
-_at_work("repair_cancelled", "任务已取消", "{place} {fault} {status},不必前往。{text}")
-_at_work("repair_refused", "验收未通过", "{place} {fault} 验收未通过:{text}")
-_at_work("repair_unassigned", "待派工提醒", "{place} {fault} 尚未派工:{text}")
-_at_work("repair_cannot", "无法修复待处理", "{place} {fault} 无法修复:{text}")
+_at_work("repair_dispatched", "新的维修任务", "{place} {fault}，报修人 {person}，请尽快接单。")
+_at_work("repair_cancelled", "任务已取消", "{place} {fault} {status}，不必前往。{text}")
+_at_work("repair_refused", "验收未通过", "{place} {fault} 验收未通过：{text}")
+_at_work("repair_unassigned", "待派工提醒", "{place} {fault} 尚未派工：{text}")
+_at_work("repair_cannot", "无法修复待处理", "{place} {fault} 无法修复：{text}")
 notices.register(
     Kind(
-        "repair_danger", "危险警报", "紧急!{place} {fault},{person} 报告,已提示拨打求助电话。", COMMON, AT_WORK,
+        "repair_danger", "危险警报", "紧急！{place} {fault}，{person} 报告，已提示拨打求助电话。", COMMON, AT_WORK,
         urgent=True, useful_for=timedelta(hours=12),
     )
 )  # fmt: skip
-_at_work("repair_emergency", "紧急报修", "紧急!{place} {fault},{text}", useful_for=timedelta(hours=12))
+_at_work("repair_emergency", "紧急报修", "紧急！{place} {fault}，{text}", useful_for=timedelta(hours=12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _refused(s: Session, what: Happened) -> None:
         what,
         "repair_refused",
         [what.ticket.worker_id],
-        text="原因见工单,请重新处理。",
+        text="原因见工单，请重新处理。",
         person=what.ticket.contact_name,
     )
 

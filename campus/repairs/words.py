@@ -70,7 +70,7 @@ TRADES: dict[str, str] = {
     "general": "综合维修",
 }
 
-HELD_TEXT = "(内容审核中)"
+HELD_TEXT = "（内容审核中）"
 LONGEST_TEXT = 2000
 LONGEST_NOTE = 1000
 LONGEST_LINE = 60

@@ -19,7 +19,7 @@ from models.repairs import Ticket
 class OtherDoor(Conflict):
     """The code scanned hangs on another door than the ticket's."""
 
-    code, text = "other_door", "这里是{here},工单在{there},请到门口再扫"
+    code, text = "other_door", "这里是{here}，工单在{there}，请到门口再扫"
 
 
 def take(s: Session, *, no: str, by: Actor, now: datetime) -> Ticket:

@@ -45,11 +45,11 @@ def findings(path: str, service: str) -> Iterator[Finding]:
     except configs.ConfigError as why:
         for line in str(why).splitlines():
             if line.strip() and not line.endswith(f"{path}:"):
-                yield bad("配置", line.strip(), f"改 {path},对照 config.example.toml")
+                yield bad("配置", line.strip(), f"改 {path}，对照 config.example.toml")
         return
     yield good("配置", str(path))
     if os.environ.get(clock.CLOCK_FILE) and not config.server.is_loopback:
-        yield bad("演练时钟", f"设了 {clock.CLOCK_FILE},服务不会启动", f"去掉环境变量 {clock.CLOCK_FILE}")
+        yield bad("演练时钟", f"设了 {clock.CLOCK_FILE}，服务不会启动", f"去掉环境变量 {clock.CLOCK_FILE}")
     mappings: list[TemplateMap] | None = None
     for finding in house.database(config):
         if isinstance(finding, Finding):

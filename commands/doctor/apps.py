@@ -104,7 +104,7 @@ def sso(config: Config, built: Platforms) -> Iterator[Finding]:
         yield off("统一身份认证", "sso")
         return
     back, provider = f"{config.server.base_url}/", built.sso
-    todo = ("", "核对 [sso] base_url,从本机能否打开它")
+    todo = ("", "核对 [sso] base_url，从本机能否打开它")
     if isinstance(provider, Oidc):
         yield asked("统一身份认证", lambda: provider.login_url(back, "doctor"), lambda _: todo)
         return
@@ -128,7 +128,7 @@ def _clock(name: str, http: Http) -> Iterator[Finding]:
     if skew_s > SKEW_S:
         yield bad(
             f"{name}时钟",
-            f"本机与平台相差 {skew_s:.0f} 秒,超过 5 分钟的回调会被拒绝",
+            f"本机与平台相差 {skew_s:.0f} 秒，超过 5 分钟的回调会被拒绝",
             "启用 NTP(timedatectl set-ntp true)",
         )
     else:
@@ -157,15 +157,15 @@ def _templates(
 
 def _template(name: str, row: TemplateMap, template: Template | None) -> Finding:
     if template is None:
-        return bad(name, f"账号里没有模板 {row.template_id}", "在平台后台核对模板 ID,再到控制台 → 通知模板 改")
+        return bad(name, f"账号里没有模板 {row.template_id}", "在平台后台核对模板 ID，再到控制台 → 通知模板 改")
     unknown = [field for field in row.fields if field not in template.fields]
     missing = [field for field in template.fields if field not in row.fields]
     if unknown or missing:
-        told = ";".join(
+        told = "；".join(
             f"{word} {'、'.join(fields)}" for word, fields in (("模板里没有", unknown), ("没有对应", missing)) if fields
         )
-        return bad(name, f"字段对不上:{told}", "在控制台 → 通知模板 重新对应字段")
-    return good(name, f"{template.title},字段对得上")
+        return bad(name, f"字段对不上：{told}", "在控制台 → 通知模板 重新对应字段")
+    return good(name, f"{template.title}，字段对得上")
 
 
 def _callback(config: Config, name: str, path: str, envelope: Envelope, section: str) -> Iterator[Finding]:
@@ -187,9 +187,9 @@ def _callback(config: Config, name: str, path: str, envelope: Envelope, section:
             yield bad(name, *_why(answer.status_code, url, section))
             return
     except PlatformError as why:
-        yield bad(name, f"连不上 {url}({why.code})", "启动服务(houqin serve),核对域名解析、反向代理与证书")
+        yield bad(name, f"连不上 {url}（{why.code}）", "启动服务(houqin serve)，核对域名解析、反向代理与证书")
         return
-    yield good(name, f"{url} 验签、解密、回答都对;平台后台填同一地址、Token 与 EncodingAESKey")
+    yield good(name, f"{url} 验签、解密、回答都对；平台后台填同一地址、Token 与 EncodingAESKey")
 
 
 def refused_callbacks(config: Config, service: str) -> Iterator[Finding]:
@@ -200,7 +200,7 @@ def refused_callbacks(config: Config, service: str) -> Iterator[Finding]:
     """
     if (text := _counted(config, service)) is None:
         where = f"{service}/metrics 与 {config.server.base_url}/metrics 都读不到"
-        yield bad("来信统计", where, "在运行 houqin serve 的机器上执行,或用 --service 指明它的地址")
+        yield bad("来信统计", where, "在运行 houqin serve 的机器上执行，或用 --service 指明它的地址")
         return
     counts: dict[str, dict[str, float]] = {}
     for door, outcome, count in _COUNTER.findall(text):
@@ -231,13 +231,13 @@ def _counted(config: Config, service: str) -> str | None:
 def _why(status: int, url: str, section: str) -> tuple[str, str]:
     match status:
         case 403:
-            return "服务不认这份配置的签名", f"运行中的服务读的不是这份配置,或 [{section}] token 改后没有重启"
+            return "服务不认这份配置的签名", f"运行中的服务读的不是这份配置，或 [{section}] token 改后没有重启"
         case 400:
-            return "服务解不开这份配置加密的消息", f"[{section}] aes_key 与运行中的服务不同:重启服务"
+            return "服务解不开这份配置加密的消息", f"[{section}] aes_key 与运行中的服务不同：重启服务"
         case 404:
-            return f"{url} 没有人应答(404)", f"反向代理须把 /wx/ 转给服务;[{section}] 须在服务读的配置里"
+            return f"{url} 没有人应答(404)", f"反向代理须把 /wx/ 转给服务；[{section}] 须在服务读的配置里"
         case 200 | 301 | 302 | 307 | 308:
-            return "回答的不是服务(可能是网页、跳转或缓存)", "反向代理对 /wx/ 不跳转、不缓存、不改写"
+            return "回答的不是服务（可能是网页、跳转或缓存）", "反向代理对 /wx/ 不跳转、不缓存、不改写"
         case 503:
             return "服务暂时存不了消息(503)", "看上面的数据库一项"
     return f"回答 {status}", "看服务的日志"

@@ -15,23 +15,23 @@ WECOM_PAGE = "企业微信管理后台(work.weixin.qq.com)→ 应用管理 → �
 
 # code → what it means, and what to write or press; {page} is the platform's own page, {section} ours, {ip} the caller's
 WECHAT_HINTS = {
-    "40001": ("AppSecret 不对", "在 {page} 重置 AppSecret,写入 [{section}] app_secret"),
-    "40125": ("AppSecret 不对", "在 {page} 重置 AppSecret,写入 [{section}] app_secret"),
+    "40001": ("AppSecret 不对", "在 {page} 重置 AppSecret，写入 [{section}] app_secret"),
+    "40125": ("AppSecret 不对", "在 {page} 重置 AppSecret，写入 [{section}] app_secret"),
     "41004": ("AppSecret 是空的", "写入 [{section}] app_secret"),
     "40013": ("AppID 不对", "核对 [{section}] app_id 与 {page} 上的 AppID"),
     "40164": ("本机出口 IP {ip} 不在白名单", "在 {page} 的 IP 白名单里加入 {ip}"),
     "40243": ("AppSecret 已被冻结", "在 {page} 解冻 AppSecret"),
-    "45009": ("今天的调用次数已用完", "等到明天,或在 {page} 清零调用次数"),
-    "48001": ("账号没有这个接口的权限", "在 {page} 的接口权限里核对,服务号须已认证"),
+    "45009": ("今天的调用次数已用完", "等到明天，或在 {page} 清零调用次数"),
+    "48001": ("账号没有这个接口的权限", "在 {page} 的接口权限里核对，服务号须已认证"),
     "50002": ("账号被限制", "在平台后台查看站内信并申诉"),
     "89503": ("这个 IP 的调用须管理员确认", "请管理员在微信里确认"),
 }
 WECOM_HINTS = {
-    "40001": ("Secret 不对", "在 {page} 查看 Secret,写入 [{section}] secret"),
+    "40001": ("Secret 不对", "在 {page} 查看 Secret，写入 [{section}] secret"),
     "40013": ("CorpID 不对", "核对 [wecom] corp_id 与“我的企业”页面底部的企业 ID"),
     "40056": ("AgentID 不对", "核对 [wecom] agent_id 与 {page} 上的 AgentId"),
     "60020": ("本机出口 IP {ip} 不在可信 IP 里", "在 {page} → 企业可信 IP 里加入 {ip}"),
-    "48009": ("通讯录同步助手不能从这里读取", "企业微信自 2022-08-15 起如此;只用回调即可"),
+    "48009": ("通讯录同步助手不能从这里读取", "企业微信自 2022-08-15 起如此；只用回调即可"),
     "50003": ("应用已停用", "在 {page} 启用应用"),
 }
 
@@ -47,7 +47,7 @@ class Finding:
 
     def __str__(self) -> str:
         mark = {True: "✓", False: "✗", None: "–"}[self.ok]
-        return f"{mark} {self.name}:{self.told}" + (f" → {self.todo}" if self.todo else "")
+        return f"{mark} {self.name}：{self.told}" + (f" → {self.todo}" if self.todo else "")
 
 
 def good(name: str, told: str) -> Finding:
@@ -65,7 +65,7 @@ Hint = Callable[[PlatformError], tuple[str, str]]
 
 def off(name: str, section: str) -> Finding:
     """A platform without a section."""
-    return Finding(name, None, f"没有配置 [{section}],不启用")
+    return Finding(name, None, f"没有配置 [{section}]，不启用")
 
 
 def hints_for(known: dict[str, tuple[str, str]], page: str, section: str) -> Hint:
@@ -73,7 +73,7 @@ def hints_for(known: dict[str, tuple[str, str]], page: str, section: str) -> Hin
 
     def hint(why: PlatformError) -> tuple[str, str]:
         told, todo = known.get(why.code, ("", "在平台的错误码页面查这个码"))
-        ip = found.group() if (found := _IP.search(why.message)) else "(见平台的回答)"
+        ip = found.group() if (found := _IP.search(why.message)) else "（见平台的回答）"
         return told.format(ip=ip), todo.format(page=page, section=section, ip=ip)
 
     return hint
@@ -90,7 +90,7 @@ def asked(name: str, ask: Callable[[], Any], hint: Hint) -> Finding:
         if why.code.lstrip("-").isdigit():
             told, todo = hint(why)
             return bad(name, f"{told or '平台忙'}({why.code})", todo)
-        return bad(name, f"连不上({why.code})", "核对 api_base / base_url、DNS、出口防火墙")
+        return bad(name, f"连不上（{why.code}）", "核对 api_base / base_url、DNS、出口防火墙")
     except Unknown as why:
         told, todo = hint(why)
         return bad(
@@ -102,4 +102,4 @@ def asked(name: str, ask: Callable[[], Any], hint: Hint) -> Finding:
 def token_of(name: str, probe: Callable[[], None], hint: Hint) -> Finding:
     """Whether the platform gives a token: that tells of the secret and, on the official account, of the IP list."""
     found = asked(f"{name}令牌", probe, hint)
-    return good(found.name, "取得到 access_token,密钥与 IP 白名单都对") if found.ok else found
+    return good(found.name, "取得到 access_token，密钥与 IP 白名单都对") if found.ok else found

@@ -30,11 +30,11 @@ def database(config: Config) -> Iterator[Finding | list[TemplateMap]]:
         if not current:
             yield bad("数据库", "表结构不是这个版本的", "运行 houqin db upgrade")
             return
-        yield good("数据库", f"{engine.dialect.name} 可用,表结构是最新的")
+        yield good("数据库", f"{engine.dialect.name} 可用，表结构是最新的")
         with Session(engine) as s:
             yield list(s.scalars(sa.select(TemplateMap)))
     except sa.exc.SQLAlchemyError as why:
-        yield bad("数据库", f"连不上({type(why).__name__})", "核对 [database] url,数据库是否已启动、账号能否登录")
+        yield bad("数据库", f"连不上（{type(why).__name__}）", "核对 [database] url，数据库是否已启动、账号能否登录")
     finally:
         engine.dispose()
 
@@ -47,8 +47,8 @@ def redis_answers(config: Config) -> Finding:
     except (OSError, ValueError):  # ValueError: not a URL
         up = False
     if up:
-        return good("Redis", "可用" if url else "可用(内嵌)")
-    return bad("Redis", "连不上;服务照常,但令牌不能共用", "核对 [redis] url,Redis 是否已启动")
+        return good("Redis", "可用" if url else "可用（内嵌）")
+    return bad("Redis", "连不上；服务照常，但令牌不能共用", "核对 [redis] url，Redis 是否已启动")
 
 
 def https(config: Config) -> Finding:
@@ -57,8 +57,10 @@ def https(config: Config) -> Finding:
     if base.startswith("https://"):
         return good("网址", base)
     if config.server.is_loopback:
-        return good("网址", f"{base}(本机试用)")
-    return bad("网址", f"{base} 不是 https", "微信网页与小程序只认 https:申请证书,把 [server] base_url 改成 https://…")
+        return good("网址", f"{base}（本机试用）")
+    return bad(
+        "网址", f"{base} 不是 https", "微信网页与小程序只认 https：申请证书，把 [server] base_url 改成 https://…"
+    )
 
 
 def verify_files(config: Config) -> Iterator[Finding]:
@@ -81,10 +83,10 @@ def _verify_file(config: Config, file: Path) -> Finding:
     try:
         answer = own_http(config).request("GET", f"/{file.name}")
     except PlatformError:
-        return bad("域名校验", f"取不到 {config.server.base_url}/{file.name}", "启动服务,核对反向代理")
+        return bad("域名校验", f"取不到 {config.server.base_url}/{file.name}", "启动服务，核对反向代理")
     if answer.status_code == 200 and answer.content.strip() == file.read_bytes().strip():
         return good("域名校验", file.name)
-    return bad("域名校验", f"/{file.name} 答的不是文件内容({answer.status_code})", "反向代理须把它转给服务")
+    return bad("域名校验", f"/{file.name} 答的不是文件内容（{answer.status_code}）", "反向代理须把它转给服务")
 
 
 def own_http(config: Config) -> Http:

@@ -43,7 +43,7 @@ def test_the_refusal_names_the_missing_permission_in_chinese(roles):
     lin = make_person("林小雨")
     with pytest.raises(Forbidden) as why:
         run(lambda s: people.find_people(s, by=actor(lin)))
-    assert why.value.detail == "没有权限:查看人员(person.see)"
+    assert why.value.detail == "没有权限：查看人员（person.see）"
     with pytest.raises(BindingNeeded):
         run(lambda s: people.find_people(s, by=actor(None)))
 

@@ -129,7 +129,7 @@ def test_a_follower_the_mini_program_knows_is_bound_by_the_unionid(db: Database)
     look(Said())
     assert official_of(person) == [OPENID]
     [greeting] = debts("chat.answer")
-    assert greeting.payload["text"].startswith("林小雨,您好!")
+    assert greeting.payload["text"].startswith("林小雨，您好！")
 
 
 def test_who_was_bound_before_is_not_greeted_again(db: Database):

@@ -71,7 +71,7 @@ def test_a_dry_run_says_everything_and_changes_nothing(either_db):
     )
     assert (report.total, report.new, report.changed, report.bad_rows) == (5, 1, 1, [3, 4, 6])
     assert [bad for bad in report.bad if bad.row_no != 4] == [
-        Bad(3, "姓名", "必填,不能为空"),
+        Bad(3, "姓名", "必填，不能为空"),
         Bad(6, "学工号", "与第 2 行重复"),
     ]
     assert {bad.column for bad in report.bad if bad.row_no == 4} == {"类型", "部门编号", "手机号"}
@@ -97,7 +97,7 @@ def test_bad_rows_come_back_in_their_columns_with_the_reason_behind(db):
     back = imports.bad_rows(check("people", rows), rows)
     assert back[0] == [*PEOPLE, "错误原因"]
     assert back[1][:3] == ["S2", "陈思远", "狗"]
-    assert back[1][-1].startswith("类型:不认识“狗”")
+    assert back[1][-1].startswith("类型：不认识“狗”")
     assert len(back) == 2
 
 

@@ -336,10 +336,10 @@ def test_a_phone_number_is_sealed_masked_and_revealed_only_with_a_reason(either_
         reveal(lin, "想看看自己的")
     assert "查看完整手机号" in why.value.detail
     assert count(AuditLine, AuditLine.deed == "person.reveal") == 0
-    assert reveal(zhao, "联系不上,电话催修") == "13800010101"
+    assert reveal(zhao, "联系不上，电话催修") == "13800010101"
     with reading() as s:
         line = s.scalars(sa.select(AuditLine).where(AuditLine.deed == "person.reveal")).one()
-        assert (line.person_id, line.after) == (zhao.id, {"reason": "联系不上,电话催修"})
+        assert (line.person_id, line.after) == (zhao.id, {"reason": "联系不上，电话催修"})
 
 
 def test_the_mini_program_asks_for_consent_before_it_takes_a_phone_number(db):

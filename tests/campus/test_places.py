@@ -160,7 +160,7 @@ def test_the_sheet_is_a_pdf_that_fetches_nothing(d12):
 def test_twelve_labels_fit_on_a_page(labels, pages):
     from weasyprint import HTML
 
-    place = Place(code="D12-402", label="东校区 研究生公寓12号楼(留学生楼)东单元 402 室 " * 2)
+    place = Place(code="D12-402", label="东校区 研究生公寓12号楼（留学生楼）东单元 402 室 " * 2)
     page = door_sheets.page_html(
         [places.Door(place, "D23456789AB", None)] * labels,
         title="12号楼",

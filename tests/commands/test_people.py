@@ -47,7 +47,7 @@ def test_a_school_is_imported_checked_and_exported(houqin, tmp_path):
     (tmp_path / "people.csv").write_bytes(
         "学工号,姓名,类型,手机号\nT1002,周卫东,教职工,13800030002\nS1,林小雨,学生,123\n".encode("gbk")
     )
-    assert "第 3 行 手机号:不是 11 位手机号" in houqin("people", "import", "people.csv", "--dry-run")
+    assert "第 3 行 手机号：不是 11 位手机号" in houqin("people", "import", "people.csv", "--dry-run")
     assert "没有导入任何内容" in houqin("people", "import", "people.csv", exits=1)
     assert "新增 1" in houqin("people", "import", "people.csv", "--keep-good", "--bad-rows", "bad.xlsx")
     assert sheets.read((tmp_path / "bad.xlsx").read_bytes())[1] == [
@@ -55,7 +55,7 @@ def test_a_school_is_imported_checked_and_exported(houqin, tmp_path):
         "林小雨",
         "学生",
         "123",
-        "手机号:不是 11 位手机号",
+        "手机号：不是 11 位手机号",
     ]
     houqin("people", "export", "out.csv")
     assert sheets.read((tmp_path / "out.csv").read_bytes())[1:] == [

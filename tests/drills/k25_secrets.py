@@ -222,7 +222,7 @@ class Day:
         ):
             page = seen.read(f"console{path}", http.get(f"{url}{path}", timeout=30))
         token = csrf(http.get(f"{url}/account", timeout=30))
-        reason = {"csrf_token": token, "reason": "上门联系不上,电话确认"}
+        reason = {"csrf_token": token, "reason": "上门联系不上，电话确认"}
         rejected = http.post(f"{url}/tickets/{self.by_phone}/reject", data=reason, timeout=30)
         seen.read("rejected", rejected)  # whoever has only a phone is told by SMS
         seen.read("revealed", http.post(f"{url}/people/{no}/phone", data=reason, timeout=30), keep=False)

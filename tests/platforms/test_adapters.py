@@ -126,7 +126,7 @@ def test_the_js_settings_are_signed_over_the_page_without_its_fragment(official,
 
 
 def test_templates_tell_their_fields(official, mini, tokens):
-    content = "单号:{{character_string1.DATA}}\n位置:{{thing2.DATA}}\n"
+    content = "单号：{{character_string1.DATA}}\n位置：{{thing2.DATA}}\n"
     listed = {"template_list": [{"template_id": "t1", "title": "报修进度通知", "content": content}]}
     answer(tokens, "GET", "/cgi-bin/template/get_all_private_template", listed)
     answer(

@@ -215,89 +215,89 @@ TOKEN, GETTOKEN, WECOM_IP = (
 BROKEN: dict[str, tuple[Callable[[Installation], Any], list[str]]] = {
     "the secret": (
         lambda i: i.said.update({TOKEN: refuse(40125)}),
-        ["公众号令牌:AppSecret 不对(40125)", "小程序令牌:AppSecret"],
+        ["公众号令牌：AppSecret 不对(40125)", "小程序令牌：AppSecret"],
     ),
     "the IP list": (
         lambda i: i.said.update(
             {TOKEN: refuse(40164, "invalid ip 9.8.7.6 ipv6 ::ffff:9.8.7.6, not in whitelist rid: 1")}
         ),
-        ["公众号令牌:本机出口 IP 9.8.7.6 不在白名单(40164) → 在 公众平台", "小程序令牌"],
+        ["公众号令牌：本机出口 IP 9.8.7.6 不在白名单(40164) → 在 公众平台", "小程序令牌"],
     ),
     "the WeCom secret": (
         lambda i: i.said.update({GETTOKEN: refuse(40001)}),
-        ["企业微信令牌:Secret 不对", "通讯录同步令牌"],
+        ["企业微信令牌：Secret 不对", "通讯录同步令牌"],
     ),
     "the WeCom IP list": (
         lambda i: i.said.update({WECOM_IP: refuse(60020, "not allow to access from your ip, from ip: 9.8.7.6, more")}),
-        ["企业微信接口:本机出口 IP 9.8.7.6 不在可信 IP 里(60020)"],
+        ["企业微信接口：本机出口 IP 9.8.7.6 不在可信 IP 里(60020)"],
     ),
     "the clock": (
         lambda i: setattr(i, "skew", timedelta(minutes=9)),
-        ["公众号时钟:本机与平台相差", "小程序时钟", "企业微信时钟"],
+        ["公众号时钟：本机与平台相差", "小程序时钟", "企业微信时钟"],
     ),
     "a template field": (
         lambda i: i.map_templates({"character_string1": "no", "thing9": "place"}),
-        ["公众号模板 repair_progress:字段对不上:模板里没有 thing9;没有对应 thing2", "小程序模板"],
+        ["公众号模板 repair_progress：字段对不上：模板里没有 thing9；没有对应 thing2", "小程序模板"],
     ),
     "a template id": (
         lambda i: i.map_templates({"character_string1": "no", "thing2": "place"}, "TX"),
-        ["公众号模板 repair_progress:账号里没有模板 TX"],
+        ["公众号模板 repair_progress：账号里没有模板 TX"],
     ),
     "the service's token": (
         lambda i: i.envelopes.update({"/wx/official": Envelope(receive_id="wx1", token="old", aes_key=KEY)}),
-        ["公众号回调:服务不认这份配置的签名"],
+        ["公众号回调：服务不认这份配置的签名"],
     ),
     "the service's key": (
         lambda i: i.envelopes.update({"/wx/mini": Envelope(receive_id="wx2", token="t2", aes_key=KEY[::-1])}),
-        ["小程序回调:服务解不开这份配置加密的消息"],
+        ["小程序回调：服务解不开这份配置加密的消息"],
     ),
     "the WeCom key": (
         lambda i: i.envelopes.update(
             {"/wx/wecom": Envelope(receive_id="ww1", token="t3", aes_key=KEY[::-1], always_encrypted=True)}
         ),
-        ["企业微信回调:服务解不开"],
+        ["企业微信回调：服务解不开"],
     ),
     "a proxy that answers itself": (
         lambda i: i.wire.replace("GET", f"{HOME}/wx/official", body="<html>"),
-        ["公众号回调:回答的不是服务"],
+        ["公众号回调：回答的不是服务"],
     ),
     "a proxy without the path": (
         lambda i: i.wire.replace("GET", f"{HOME}/wx/official", status=404),
-        ["公众号回调:https://h.edu/wx/official 没有人应答(404)"],
+        ["公众号回调：https://h.edu/wx/official 没有人应答(404)"],
     ),
-    "nobody there": (lambda i: i.wire.remove("GET", f"{HOME}/wx/official"), ["公众号回调:连不上"]),
+    "nobody there": (lambda i: i.wire.remove("GET", f"{HOME}/wx/official"), ["公众号回调：连不上"]),
     "the token typed into the platform": (
         lambda i: setattr(i, "metrics", 'houqin_callbacks_total{door="official",outcome="forged"} 3.0\n'),
-        ["公众号来信:收到的回调签名都不对 → 平台后台的 Token"],
+        ["公众号来信：收到的回调签名都不对 → 平台后台的 Token"],
     ),
     "the key typed into the platform": (
         lambda i: setattr(i, "metrics", 'houqin_callbacks_total{door="mini",outcome="malformed"} 3.0\n'),
-        ["小程序来信:收到的回调都解不开"],
+        ["小程序来信：收到的回调都解不开"],
     ),
     "counters nobody gives": (
         lambda i: i.metrics_at.update({SERVICE: 404}),
-        ["来信统计:http://127.0.0.1:8000/metrics 与 https://h.edu/metrics 都读不到"],
+        ["来信统计：http://127.0.0.1:8000/metrics 与 https://h.edu/metrics 都读不到"],
     ),
-    "a verification file": (lambda i: (i.home / "verify" / "WW_verify_b.txt").unlink(), ["域名校验:"]),
+    "a verification file": (lambda i: (i.home / "verify" / "WW_verify_b.txt").unlink(), ["域名校验："]),
     "a verification file nobody serves": (
         lambda i: i.wire.replace("GET", f"{HOME}/MP_verify_a.txt", status=404),
-        ["域名校验:/MP_verify_a.txt 答的不是文件内容(404)"],
+        ["域名校验：/MP_verify_a.txt 答的不是文件内容（404）"],
     ),
     "http": (
         lambda i: i.toml.write_text(i.toml.read_text().replace(HOME, "http://h.edu")),
-        ["网址:http://h.edu 不是 https"],
+        ["网址：http://h.edu 不是 https"],
     ),
-    "the tables": (lambda i: (i.home / "houqin.db").unlink(), ["数据库:没有"]),
+    "the tables": (lambda i: (i.home / "houqin.db").unlink(), ["数据库：没有"]),
     "Redis": (
         lambda i: i.toml.write_text(re.sub('"redis://.*"', '"unix:///nonexistent/s.sock"', i.toml.read_text())),
-        ["Redis:连不上"],
+        ["Redis：连不上"],
     ),
     "a Redis address": (
         lambda i: i.toml.write_text(i.toml.read_text().replace("redis://127.0.0.1:", "redis://127.0.0.1:9")),
-        ["Redis:连不上"],
+        ["Redis：连不上"],
     ),
-    "SMS": (lambda i: i.wire.replace("GET", f"{API}/sms/sent/houqin-doctor", json={"code": "REFUSED"}), ["短信:"]),
-    "SSO": (lambda i: i.wire.replace("GET", f"{API}/cas/login", status=404), ["统一身份认证:"]),
+    "SMS": (lambda i: i.wire.replace("GET", f"{API}/sms/sent/houqin-doctor", json={"code": "REFUSED"}), ["短信："]),
+    "SSO": (lambda i: i.wire.replace("GET", f"{API}/cas/login", status=404), ["统一身份认证："]),
 }
 
 

@@ -127,7 +127,7 @@ def test_following_and_leaving(platform: Platform, campus: Campus):
     assert [debt.topic for debt in rows(Debt)] == ["follower.look"]
     assert newcomer not in str([debt.payload for debt in rows(Debt)])
     known = said(platform, wire.event("subscribe", NOON, EventKey=""))
-    assert known.startswith("林小雨,您好!")
+    assert known.startswith("林小雨，您好！")
 
     for openid in (newcomer, wire.OPENID):
         assert (

@@ -1250,7 +1250,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description 状态已变化,请刷新 */
+        /** @description 状态已变化，请刷新 */
         Problem409: {
             headers: {
                 [name: string]: unknown;
@@ -1259,10 +1259,10 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:houqin:problem:conflict",
-                 *       "title": "状态已变化,请刷新",
+                 *       "title": "状态已变化，请刷新",
                  *       "status": 409,
                  *       "code": "conflict",
-                 *       "detail": "状态已变化,请刷新",
+                 *       "detail": "状态已变化，请刷新",
                  *       "request_id": "RQ7K2M9X4CDQWERT"
                  *     }
                  */
@@ -1329,7 +1329,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description 操作太频繁,请稍后再试 */
+        /** @description 操作太频繁，请稍后再试 */
         Problem429: {
             headers: {
                 /** @description Seconds to wait */
@@ -1340,17 +1340,17 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:houqin:problem:too_many",
-                 *       "title": "操作太频繁,请稍后再试",
+                 *       "title": "操作太频繁，请稍后再试",
                  *       "status": 429,
                  *       "code": "too_many",
-                 *       "detail": "操作太频繁,请稍后再试",
+                 *       "detail": "操作太频繁，请稍后再试",
                  *       "request_id": "RQ7K2M9X4CDQWERT"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description 系统出错了,我们已记录 */
+        /** @description 系统出错了，我们已记录 */
         Problem500: {
             headers: {
                 [name: string]: unknown;
@@ -1359,17 +1359,17 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:houqin:problem:internal",
-                 *       "title": "系统出错了,我们已记录",
+                 *       "title": "系统出错了，我们已记录",
                  *       "status": 500,
                  *       "code": "internal",
-                 *       "detail": "系统出错了,我们已记录",
+                 *       "detail": "系统出错了，我们已记录",
                  *       "request_id": "RQ7K2M9X4CDQWERT"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description 外部平台暂时没有回应,请稍后再试 */
+        /** @description 外部平台暂时没有回应，请稍后再试 */
         Problem502: {
             headers: {
                 [name: string]: unknown;
@@ -1378,17 +1378,17 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:houqin:problem:platform_away",
-                 *       "title": "外部平台暂时没有回应,请稍后再试",
+                 *       "title": "外部平台暂时没有回应，请稍后再试",
                  *       "status": 502,
                  *       "code": "platform_away",
-                 *       "detail": "外部平台暂时没有回应,请稍后再试",
+                 *       "detail": "外部平台暂时没有回应，请稍后再试",
                  *       "request_id": "RQ7K2M9X4CDQWERT"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description 系统繁忙,请稍后再试 */
+        /** @description 系统繁忙，请稍后再试 */
         Problem503: {
             headers: {
                 /** @description Seconds to wait */
@@ -1399,10 +1399,10 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:houqin:problem:not_now",
-                 *       "title": "系统繁忙,请稍后再试",
+                 *       "title": "系统繁忙，请稍后再试",
                  *       "status": 503,
                  *       "code": "not_now",
-                 *       "detail": "系统繁忙,请稍后再试",
+                 *       "detail": "系统繁忙，请稍后再试",
                  *       "request_id": "RQ7K2M9X4CDQWERT"
                  *     }
                  */

@@ -68,8 +68,8 @@ def test_a_scan_answers_with_the_place_what_is_open_and_the_commonest_faults(cha
     chatting.file(by=actor(chatting.other_student))
     reply = scan(chatting.room)
     assert reply.text == (
-        "东区12号楼402\n正在处理:\n· 水龙头漏水(待受理)\n哪里坏了?回复数字即可报修:\n1 水龙头漏水\n2 空调不制冷\n3 灯不亮\n"
-        "4 其他问题\n都不是?发送“报修 问题描述”,或填写报修单(可拍照)。"
+        "东区12号楼402\n正在处理：\n· 水龙头漏水（待受理）\n哪里坏了？回复数字即可报修：\n1 水龙头漏水\n2 空调不制冷\n3 灯不亮\n"
+        "4 其他问题\n都不是？发送“报修 问题描述”，或填写报修单（可拍照）。"
     )
     assert reply.links == (("填写报修单", f"/pages/repair/file?door={door(chatting.room)}"),)
 
@@ -79,12 +79,12 @@ def test_the_number_files_and_answers_with_the_tickets_number(chatting):
     reply = say("1")
     (ticket,) = filed()
     assert (ticket.way, ticket.requester_id, ticket.text) == ("scan", chatting.student.id, "")
-    assert reply.text == f"已报修:东区12号楼402 空调不制冷\n工单号 {ticket.no}\n师傅接单后会通知您。"
+    assert reply.text == f"已报修：东区12号楼402 空调不制冷\n工单号 {ticket.no}\n师傅接单后会通知您。"
     assert reply.links == (("查看进度", f"/pages/repair/detail?no={ticket.no}"),)
     assert owed() == ["repair.dispatch", "notice:repair_filed"]  # two debts: the office's own words need no check
 
 
-@pytest.mark.parametrize("typed", ["2", " 2 ", "２", "报修 2", "报修2", "报修:2"])
+@pytest.mark.parametrize("typed", ["2", " 2 ", "２", "报修 2", "报修2", "报修：2"])
 def test_a_number_is_a_number_however_it_is_typed(quick, typed):
     scan(quick.room)
     assert "灯不亮" in say(typed).text
@@ -95,7 +95,7 @@ def test_the_same_number_again_answers_with_the_same_ticket(chatting):
     first = say("1")
     before = everything()
     again = say("1", now=NOON + MINUTE)
-    assert again.text.startswith("您已经报过:东区12号楼402 空调不制冷,待受理")
+    assert again.text.startswith("您已经报过：东区12号楼402 空调不制冷，待受理")
     assert again.links == first.links
     assert everything() == before
 
@@ -180,7 +180,7 @@ def test_what_a_hundred_others_reported_is_not_walked_through(race_office):
     def type_it(s):
         before = rows_read(s)
         reply = chat.on_text(s, identity=LIN, text="报修 D12-402 灯不亮", now=NOON)
-        return reply.text.split(":")[0], rows_read(s) - before
+        return reply.text.split("：")[0], rows_read(s) - before
 
     said, read = run(type_it)
     assert said == "已报修"
@@ -208,7 +208,7 @@ def test_an_unbound_person_is_told_how_to_bind_and_afterwards_the_number_still_f
     assert say("2", who=STRANGER).links == (chat.BIND,)
     assert everything() == before
     bind(chatting.other_student, "official", STRANGER.subject)
-    assert "已报修:东区12号楼402 灯不亮" in say("2", who=STRANGER, now=NOON + 10 * MINUTE).text
+    assert "已报修：东区12号楼402 灯不亮" in say("2", who=STRANGER, now=NOON + 10 * MINUTE).text
 
 
 def test_an_unbound_persons_typed_line_is_kept_under_a_number(quick):
@@ -216,7 +216,7 @@ def test_an_unbound_persons_typed_line_is_kept_under_a_number(quick):
     assert "绑定后回到这里回复 1" in reply.text
     assert filed() == []
     bind(quick.other_student, "official", STRANGER.subject)
-    assert "已报修:东区12号楼402 空调不制冷" in say("1", who=STRANGER).text
+    assert "已报修：东区12号楼402 空调不制冷" in say("1", who=STRANGER).text
 
 
 def test_a_suspended_person_is_nobody_known(quick):
@@ -236,7 +236,7 @@ def test_a_suspended_person_is_nobody_known(quick):
         "报修D12-402空调不制冷",
         "报修 d12-402 空调不制冷。",
         "报修 Ｄ１２－４０２ 空调不制冷",
-        "报修:D12—402,空调不制冷",
+        "报修：D12—402，空调不制冷",
         "报修 D12 402 空调不制冷",
         "报修 D12402 aircon",
         "报修 D12号楼402 空调不制冷",
@@ -294,7 +294,7 @@ def test_the_same_line_typed_twice_is_one_report(chatting):
 def test_after_a_scan_free_words_file_at_that_place(chatting):
     scan(chatting.room)
     say("报修 水龙头漏水")
-    say("报修 昨天开始灯不亮,很暗")
+    say("报修 昨天开始灯不亮，很暗")
     say("报修 门把手掉了")
     with reading() as s:
         codes = [s.get(type(chatting.fault), ticket.fault_type_id).code for ticket in filed()]
@@ -313,7 +313,7 @@ def test_a_line_that_names_another_place_and_is_not_understood_is_not_filed_at_t
     assert reply.links == (("填写报修单", "/pages/repair/file"),)
 
 
-@pytest.mark.parametrize("typed", ["报修 T8-36 的灯管坏了,灯不亮", "报修 D12-402 屋里很吵", "报修 12号楼402 屋里很吵"])
+@pytest.mark.parametrize("typed", ["报修 T8-36 的灯管坏了，灯不亮", "报修 D12-402 屋里很吵", "报修 12号楼402 屋里很吵"])
 def test_what_names_no_other_place_is_filed_at_the_scanned_door(quick, typed):
     scan(quick.room)
     say(typed)
@@ -375,7 +375,7 @@ def test_progress_names_my_open_tickets_only(chatting):
     ticket = chatting.dispatched()
     chatting.file(by=actor(chatting.other_student))
     for reply in (say("我的报修"), run(lambda s: chat.on_menu(s, identity=LIN, key="PROGRESS", now=NOON))):
-        assert reply.text == f"进行中的报修:\n东区12号楼402 水龙头漏水:已派工\n{ticket.no}"
+        assert reply.text == f"进行中的报修：\n东区12号楼402 水龙头漏水：已派工\n{ticket.no}"
     assert say("进度", who=STRANGER).links == (chat.BIND,)
 
 

@@ -126,7 +126,7 @@ def test_a_reason_and_a_rating_are_checked_in_their_own_place(bound):
     assert state_of(TicketStep, ticket_id=ticket.id, action="refuse") is ContentState.HELD
     with reading() as s:
         steps = repairs.ticket_view(s, no=ticket.no, by=actor(bound.worker), now=NOON).steps
-    assert steps[-1].note == "(内容审核中)"
+    assert steps[-1].note == "（内容审核中）"
     settle(bound, "pass")
     run(lambda s: repairs.take(s, no=ticket.no, by=actor(bound.worker), now=NOON))
     run(lambda s: repairs.finish(s, no=ticket.no, by=actor(bound.worker), now=NOON))

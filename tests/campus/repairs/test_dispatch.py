@@ -41,7 +41,7 @@ def test_the_owner_of_the_building_is_sent_and_the_ticket_says_why(either_office
     assert (ticket.state, ticket.worker_id, ticket.dispatch_way) == (
         RepairState.ASSIGNED, office.worker.id, DispatchWay.BY_AREA,
     )  # fmt: skip
-    assert ticket.why == "区域包干:D12 水工 王建国"
+    assert ticket.why == "区域包干：D12 水工 王建国"
     assert told("repair_dispatched") == [office.worker.id]
     assert facts_told("repair_dispatched") | {"at": None} == {
         "no": ticket.no, "place": "东区12号楼402", "fault": "水龙头漏水", "status": "已派工", "at": None, "person": "林小雨",
@@ -68,7 +68,7 @@ def test_an_owner_who_cannot_come_is_passed_over_for_the_least_loaded_on_shift(o
         can(office.other_worker, "electric")
     ticket = dispatch(office.file(fault_code="lamp" if why_not == "other trade" else "tap"))
     assert (ticket.worker_id, ticket.dispatch_way) == (office.other_worker.id, DispatchWay.LEAST_LOAD)
-    assert "李秀兰(在手 0 单)" in ticket.why
+    assert "李秀兰（在手 0 单）" in ticket.why
 
 
 def test_a_shift_counts_from_its_first_moment_to_before_its_last(office):
@@ -140,7 +140,7 @@ def test_with_nobody_on_shift_the_desk_gets_it_after_five_minutes(office):
     assert debt.due_at == NOON + timedelta(minutes=5)
     run(lambda s: repairs.unassigned(s, now=debt.due_at, **debt.payload))
     assert told("repair_unassigned") == [office.desk.id]
-    assert facts_told("repair_unassigned")["text"] == "已等待 5 分钟,请人工派工"
+    assert facts_told("repair_unassigned")["text"] == "已等待 5 分钟，请人工派工"
     assert fresh(ticket).state is RepairState.FILED
 
 
@@ -189,7 +189,7 @@ def assign(office, ticket, worker, reason=None, by=None):
 def test_the_desk_sends_somebody_by_hand(office):
     ticket = assign(office, office.file(), office.other_worker)
     assert (ticket.worker_id, ticket.dispatch_way, ticket.why) == (
-        office.other_worker.id, DispatchWay.BY_HAND, "人工派工:赵敏",
+        office.other_worker.id, DispatchWay.BY_HAND, "人工派工：赵敏",
     )  # fmt: skip
     assert told("repair_dispatched") == [office.other_worker.id]
 
@@ -199,13 +199,13 @@ def test_sending_another_takes_a_reason_and_tells_both(office):
     before = everything()
     with pytest.raises(AlreadyAssigned) as refused:
         assign(office, ticket, office.other_worker)
-    assert refused.value.detail == "已派给王建国,改派请写明原因"
+    assert refused.value.detail == "已派给王建国，改派请写明原因"
     assert everything() == before
     moved = assign(office, ticket, office.other_worker, "王师傅请假")
     assert (moved.state, moved.worker_id, moved.taken_at) == (RepairState.ASSIGNED, office.other_worker.id, None)
     assert told("repair_cancelled") == [office.worker.id]
     assert told("repair_dispatched") == [office.worker.id, office.other_worker.id]
-    assert moved.why == "人工派工:赵敏(王师傅请假)"
+    assert moved.why == "人工派工：赵敏（王师傅请假）"
 
 
 def test_given_back_to_the_first_worker_he_is_told_again(office):

@@ -28,7 +28,7 @@ def test_the_requester_sees_her_ticket_with_its_steps_and_what_she_may_do(either
         ticket.no, "维修中", "东区12号楼402", "水龙头漏水", "一直滴",
     )  # fmt: skip
     assert [(step.title, step.who) for step in seen.steps] == [("报修", "林小雨"), ("派工", "系统"), ("接单", "王建国")]
-    assert (seen.worker_name, seen.why, seen.allowed, seen.mine) == ("王建国", "区域包干:D12 水工 王建国", [], True)
+    assert (seen.worker_name, seen.why, seen.allowed, seen.mine) == ("王建国", "区域包干：D12 水工 王建国", [], True)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_what_the_check_holds_back_is_hidden_from_the_worker_and_shown_to_writer
     run(lambda s: s.execute(sa.update(Ticket).values(content=ContentState.HELD)))
     run(lambda s: s.execute(sa.update(TicketPhoto).values(content=ContentState.HELD)))
     assert (view(ticket, office.worker).text, view(ticket, office.worker).entry_note) == (
-        "(内容审核中)",
-        "(内容审核中)",
+        "（内容审核中）",
+        "（内容审核中）",
     )
     assert view(ticket, office.worker).photos[0].held
     with pytest.raises(NotFound):
@@ -151,7 +151,7 @@ def test_what_the_check_holds_back_is_hidden_from_the_worker_and_shown_to_writer
         assert photo(person).no == "FL260901AAAAAAAAAA"
     with reading() as s:
         line = rules.list_mine(s, by=actor(office.worker), as_="worker", now=NOON).items[0]
-    assert line.text == "(内容审核中)"
+    assert line.text == "（内容审核中）"
 
 
 # ---- lists -------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_another_places_door_is_refused_kindly(office):
     for door, here in ((door_of(other), "东区12号楼403"), ("DNOSUCHDOOR", "无法识别的门牌")):
         with pytest.raises(repairs.OtherDoor) as refused:
             arrive(office, ticket, door)
-        assert refused.value.detail == f"这里是{here},工单在东区12号楼402,请到门口再扫"
+        assert refused.value.detail == f"这里是{here}，工单在东区12号楼402，请到门口再扫"
     assert everything() == before
 
 
@@ -136,7 +136,7 @@ def test_once_work_has_started_it_cannot_be_cancelled(office):
     before = everything()
     with pytest.raises(repairs.WrongState) as refused:
         run(lambda s: repairs.cancel(s, no=ticket.no, by=actor(office.student), now=NOON))
-    assert refused.value.detail == "工单维修中,不能撤销"
+    assert refused.value.detail == "工单维修中，不能撤销"
     assert everything() == before
 
 
