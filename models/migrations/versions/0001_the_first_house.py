@@ -108,7 +108,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("debt", schema=None) as batch_op:
         batch_op.create_index("ix_debt_claim", ["state", "priority", "due_at", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_debt_settled_at"), ["settled_at"], unique=False)
 
     op.create_table(
         "department",
