@@ -94,7 +94,7 @@ PYTEST := $(BIN)/python -m pytest -q
 TEST_LOG := var/test
 
 check: setup-test lint ## lint and the fast tests, under a minute
-	$(PYTEST) -n 2 --dist loadfile -m "not race and not browser and not drill and not contract" tests/core tests/models tests/campus tests/jobs tests/platforms tests/wxbot tests/console tests/miniprogram_api
+	$(PYTEST) -n 2 --dist loadfile -m "not race and not browser and not drill and not contract" tests/core tests/models tests/campus tests/jobs tests/platforms tests/wxbot
 
 test: setup-test lint console-assets client ## everything: lint, unit, MariaDB and Redis, browser, drills
 	mkdir -p $(TEST_LOG)
