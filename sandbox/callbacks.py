@@ -105,6 +105,7 @@ class Callbacks:
         self._world = world
         self._pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="sandbox-push")
         self._local = threading.local()
+        self._run = 0  # which run this is: `forget` begins another
         self._stop = threading.Event()
         self._held: list[threading.Event] = []
         self.later = Later()
@@ -117,7 +118,8 @@ class Callbacks:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def forget(self) -> None:
-        """What was still to come does not come."""
+        """What was still to come does not come, and what is under way leaves no trace in the run that begins now."""
+        self._run += 1
         self.later.clear()
         self.listed.clear()
 
@@ -126,6 +128,7 @@ class Callbacks:
         return self._pool.submit(self._send, push, then)
 
     def _send(self, push: Push, then: Callable[[Outcome], Any] | None) -> Outcome:
+        run = self._local.run = self._run
         faults = {
             f.kind: f
             for f in self._world.faults.strike(
@@ -153,6 +156,8 @@ class Callbacks:
             for other in others:
                 other.join()
         self._overtaken()
+        if run != self._run:
+            return outcome
         self._world.bump("callbacks_failed" if outcome.failed else "callbacks_answered")
         with self._world.store.lock:
             self.listed.append(
@@ -209,6 +214,8 @@ class Callbacks:
             outcome.failed = "timeout" if slow else f"not reached: {type(error).__name__}"
         line |= {"ms": round((time.monotonic() - started) * 1000), "failed": outcome.failed}
         outcome.attempts.append(line)
+        if getattr(self._local, "run", self._run) != self._run:
+            return settled
         plain = {k: v for k, v in push.fields.items() if k not in ("ToUserName",)}
         self._world.record(
             **{"direction": "out", "platform": account.name, "method": "POST", "path": line["url"]},
