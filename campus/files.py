@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from campus.privacy import require_consent
@@ -63,6 +63,8 @@ def check_photo(data: bytes) -> Checked:
     """The photo as it will be kept. Raises BadPhoto, PhotoTooLarge."""
     if len(data) > MAX_BYTES:
         raise PhotoTooLarge(size=len(data))
+    # WeasyPrint switches this on for the whole process when it is imported; half a photo is no photo.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             # The header says how many pixels there are; nothing has been decoded yet.

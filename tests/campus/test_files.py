@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from PIL import Image
+from PIL import Image, ImageFile
 
 from campus import files, people
 from core.config import ConfigError, Files
@@ -88,6 +88,12 @@ def flood(width, height):
 def test_what_is_no_photo_is_refused(data):
     with pytest.raises(files.BadPhoto):
         files.check_photo(data)
+
+
+def test_half_a_photo_is_refused_also_after_a_library_has_allowed_such(monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as importing WeasyPrint does
+    with pytest.raises(files.BadPhoto):
+        files.check_photo(picture("PNG")[:80])
 
 
 @pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (65_000, 1000), (10_000, 6000), (4_100, 4_000)])
