@@ -102,7 +102,7 @@ def _attempt(debt: Leased, pay: Callable[[], Any]) -> None:
     log.remember(debt=debt.key)
     try:
         if debt.attempts > TRIES:
-            give_up(debt, debt.payload.get("why") or "too many tries")
+            give_up(debt, "too many tries")
             return
         pay()
         metrics.DEBTS_SETTLED.labels(debt.topic, "settled").inc()

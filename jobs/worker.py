@@ -72,19 +72,6 @@ class Worker:
             self.pushes.stop()
             _log.info("worker stopped")
 
-    def drain(self) -> int:
-        """Everything due now is paid, also what paying it owes at once; how many. For tests and one-off commands."""
-        self.pushes.start()
-        paid = 0
-        while claimed := self._claim():
-            self._pay(claimed)
-            paid += len(claimed)
-            while self._busy or self.pushes.in_hand:
-                clock.pause(0.005, threading.Event())
-        self.pool.shutdown(wait=True)
-        self.pushes.stop()
-        return paid
-
     def _claim(self) -> list[Leased]:
         """A whole batch while there is room for one: small batches cost a statement each. Urgent debts are claimed always."""
         full = self.pushes.in_hand > IN_HAND - BATCH or self._busy > THREADS * 8

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from core import config
-from core.errors import PlatformError, Refused, Unknown
+from core.errors import Refused, Unknown
 from core.redis import Cache
 from platforms import official
 from platforms.official import Template, template_data, template_of
@@ -143,8 +143,3 @@ class MiniProgram:
         """The subscribe templates of this mini-program with their field keys. PROTOCOLS 2.6."""
         listed = self.caller.call("GET", "/wxaapi/newtmpl/gettemplate").get("data", [])
         return [template_of(one["priTmplId"], one.get("title", ""), one.get("content", "")) for one in listed]
-
-
-def quota_is_used_up(why: PlatformError) -> bool:
-    """Whether the answer says that no subscription is left: the ledger is corrected to zero (N3)."""
-    return why.code == "43101"

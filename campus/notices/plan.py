@@ -78,7 +78,6 @@ class _Known:
     phones: dict[int, str]
     quotas: dict[tuple[int, str], int]
     templates: dict[tuple[str, str], TemplateMap]
-    people: dict[int, Any]
 
 
 def plan(s: Session, debts: Sequence[Leased], *, on: frozenset[Channel], now: datetime) -> list[Planned]:
@@ -294,7 +293,7 @@ def _look(s: Session, debts: Sequence[Leased], on: frozenset[Channel], now: date
         if Channel.SMS in on
         else {}
     )
-    return _Known(notices, tries, identities, follows, phones, quotas, templates, people)
+    return _Known(notices, tries, identities, follows, phones, quotas, templates)
 
 
 def _inbox_rows(
